@@ -1,0 +1,69 @@
+// What the ways in (HTTP, library) call: one method to change, one to read, and the cluster's own affairs.
+import type { Command, LeaseKey } from '../lease/commands.ts';
+import type { Outcome } from '../lease/outcomes.ts';
+import type { StateMachine } from '../lease/state-machine.ts';
+
+/** The two classes of DESIGN 3 that are no outcome of the log. */
+export type Failure =
+  /** Surely never entered the log. */
+  | { readonly definite: true; readonly code: 'no-leader' | 'stopping' | 'overloaded'; readonly detail: string }
+  /** It may or may not be applied. */
+  | { readonly definite: false; readonly code: 'outcome-unknown'; readonly detail: string };
+
+/** How a change ended: applied or refused at `index`, or failed. */
+export type Settled = { readonly kind: 'applied'; readonly index: number; readonly outcome: Outcome } | { readonly kind: 'failed'; readonly failure: Failure };
+
+/** What a read sees: the state, and the index and lease time to answer with. Valid only during the call. */
+export interface ReadView {
+  readonly state: StateMachine;
+  readonly index: number;
+  readonly nowMs: number;
+}
+
+export type ReadResult = { readonly kind: 'view'; readonly view: ReadView } | { readonly kind: 'failed'; readonly failure: Failure };
+
+export interface MemberStatus {
+  readonly id: string;
+  /** Empty while unknown. */
+  readonly http: string;
+  readonly peer: string;
+  readonly role: 'leader' | 'candidate' | 'follower' | 'learner';
+  readonly voter: boolean;
+  /** Known on the leader for all, elsewhere null but for the node itself. */
+  readonly matchIndex: number | null;
+  readonly appliedIndex: number | null;
+  /** Since anything was heard from it; 0 for the node itself, null if never. */
+  readonly lastContactMs: number | null;
+  readonly reachable: boolean;
+}
+
+export interface ClusterStatus {
+  readonly node: string;
+  /** Null while unknown. */
+  readonly leader: string | null;
+  readonly term: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly members: readonly MemberStatus[];
+}
+
+export interface Service {
+  /** The four facts of every answer's headers; cheap enough for every request. `leader` is '' while unknown. */
+  readonly node: string;
+  readonly leader: string;
+  readonly term: number;
+  readonly appliedIndex: number;
+
+  /** Carries out a command, here or by the leader. `settle` is called exactly once, possibly during the call. */
+  submit(command: Command, settle: (settled: Settled) => void): void;
+  /** A linearizable read (ReadIndex, shared by all that wait), or at once from this node's state when `stale`. */
+  read(consistency: 'linearizable' | 'stale', answer: (result: ReadResult) => void): void;
+  /**
+   * Calls `vacant` once nobody holds the lease (or at once if so at a read barrier), or `failed`. The returned function cancels
+   * and leaves nothing behind. No time limit: the caller has its own.
+   */
+  waitVacant(key: LeaseKey, vacant: (index: number) => void, failed: (failure: Failure) => void): () => void;
+  status(): ClusterStatus;
+  /** Hands leadership to `to`, or to the best follower when null. `ok` once another node leads. */
+  transfer(to: string | null, done: (result: { ok: true; leader: string; term: number } | { ok: false; code: 'member-not-found' | 'no-leader' | 'conflict'; detail: string }) => void): void;
+}
