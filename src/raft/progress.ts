@@ -104,6 +104,11 @@ export class Progress {
     return true;
   }
 
+  /** Nothing more until the peer answers. */
+  pause(): void {
+    this.flowPaused = true;
+  }
+
   resume(): void {
     this.flowPaused = false;
   }
