@@ -1,0 +1,108 @@
+// `leasehold node`: one node, from its flags to its last line. The only command that builds a real node.
+import type { Command } from 'commander';
+import { DEFAULT_TIMINGS, type NodeConfig } from '../config.ts';
+import { EXIT } from './exit-codes.ts';
+import type { Finish, Io } from './session.ts';
+import { address, addressText, durationMs, memberId, members, UsageError } from './values.ts';
+
+/** A node that has not stopped by then is ended: its peers have long stopped waiting for it. */
+const STOP_MS = 15_000;
+
+interface Flags {
+  readonly id: string;
+  readonly http: NodeConfig['http'];
+  readonly peer: NodeConfig['peer'];
+  readonly members: NodeConfig['members'];
+  readonly data: string;
+  readonly heartbeat: number;
+  readonly electionTimeout: number;
+}
+
+/** Adds `node` to `program`. `--join` (instead of `--members`) has its place here once membership can change. */
+export function addNodeCommand(program: Command, io: Io, finish: Finish): void {
+  const command = program
+    .command('node')
+    .description('run one node of a cluster')
+    .requiredOption('--id <id>', 'its name, one of --members', memberId)
+    .requiredOption('--http <host:port>', 'where it answers clients', address)
+    .requiredOption('--peer <host:port>', 'where it listens for its peers', address)
+    .requiredOption('--members <list>', 'all members of the cluster, itself included: n1=host:port,n2=host:port,n3=host:port', members)
+    .requiredOption('--data <dir>', 'its data directory, for no other node and no other use')
+    .option('--heartbeat <duration>', 'between two heartbeats of the leader', durationMs, DEFAULT_TIMINGS.heartbeatMs)
+    .option('--election-timeout <duration>', 'least silence after which a leader counts as lost', durationMs, DEFAULT_TIMINGS.electionTimeoutMs);
+  command.action(async () => finish(await runNode(configOf(command.opts<Flags>()), io)));
+}
+
+/** Checks what no single flag can know. Throws `UsageError`. */
+export function configOf(flags: Flags): NodeConfig {
+  const { id, http, peer, heartbeat, electionTimeout } = flags;
+  if (!flags.members.some((member) => member.id === id))
+    throw new UsageError(`--id ${id} is not among --members (${flags.members.map((member) => member.id).join(', ')}): add ${id}=${addressText(peer)}`);
+  if (addressText(http) === addressText(peer)) throw new UsageError(`--http and --peer are both ${addressText(http)}: give them different ports`);
+  if (flags.data === '') throw new UsageError('--data needs a directory');
+  if (heartbeat < 1) throw new UsageError('--heartbeat must be at least 1ms');
+  if (electionTimeout < 3 * heartbeat) throw new UsageError(`--election-timeout ${electionTimeout}ms must be at least three heartbeats (${3 * heartbeat}ms)`);
+  return { id, http, peer, members: flags.members, dataDir: flags.data, heartbeatMs: heartbeat, electionTimeoutMs: electionTimeout };
+}
+
+/** Runs a node until a signal, the parent's end or its own failure; gives the exit code. */
+async function runNode(config: NodeConfig, io: Io): Promise<number> {
+  // Without a listener for it, SIGUSR1 would open Node's debugger to everybody on this machine.
+  process.on('SIGUSR1', () => {});
+  process.on('uncaughtException', (error) => {
+    // Here the trace is for whoever mends the program. The state may be wrong, so nothing is flushed or answered.
+    io.err(`leasehold ${config.id}: a fault in the program ended this node: ${error?.stack ?? String(error)}`);
+    process.exit(EXIT.refused);
+  });
+  const stopAsked = untilAskedToStop();
+
+  const { startNode } = await import('../main.ts');
+  let node: Awaited<ReturnType<typeof startNode>>;
+  try {
+    node = await startNode(config, { line: (text) => io.out(text) });
+  } catch (error) {
+    io.err(`leasehold ${config.id}: ${messageOf(error)}`);
+    return EXIT.refused;
+  }
+  io.out(`${config.id} answers at http://${addressText(config.http)}`);
+
+  const end = await Promise.race([stopAsked, node.failed]);
+  if (end instanceof Error) {
+    io.err(`leasehold ${config.id}: this node has ended: ${end.message}`);
+    return EXIT.refused;
+  }
+  setTimeout(() => {
+    io.err(`leasehold ${config.id}: did not stop within ${STOP_MS / 1_000} s; ended`);
+    process.exit(EXIT.refused);
+  }, STOP_MS).unref();
+  try {
+    await node.stop();
+  } catch (error) {
+    io.err(`leasehold ${config.id}: did not stop in order: ${messageOf(error)}`);
+    return EXIT.refused;
+  }
+  io.out(`${config.id} stopped`);
+  return EXIT.done;
+}
+
+/** Settles with the first SIGTERM or SIGINT, or when the cluster process that started this one is gone. A second signal ends at once. */
+function untilAskedToStop(): Promise<'asked'> {
+  return new Promise((resolve) => {
+    let asked = false;
+    for (const [signal, number] of [
+      ['SIGINT', 2],
+      ['SIGTERM', 15],
+    ] as const) {
+      process.on(signal, () => {
+        if (asked) process.exit(128 + number);
+        asked = true;
+        resolve('asked');
+      });
+    }
+    process.on('disconnect', () => resolve('asked'));
+  });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

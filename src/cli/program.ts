@@ -1,0 +1,41 @@
+// The command line as a whole: which commands there are, and how a run ends in an exit code.
+import { Command, CommanderError } from 'commander';
+import { addClaimCommands } from './claim-commands.ts';
+import { addClusterCommand } from './cluster-command.ts';
+import { addClusterCommands } from './cluster-commands.ts';
+import { EXIT, EXIT_HELP } from './exit-codes.ts';
+import { addNodeCommand } from './node-command.ts';
+import type { Io } from './session.ts';
+import { UsageError } from './values.ts';
+
+/** Runs the command that `argv` (without the program's own name) asks for; gives its exit code. Never throws, prints no stack trace. */
+export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {
+  let code: number = EXIT.done;
+  const finish = (given: number) => {
+    code = given;
+  };
+  const program = new Command('leasehold')
+    .description('Time-limited, exclusive, fenced leases from a cluster of nodes.')
+    .addHelpText('after', EXIT_HELP)
+    .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.err(text.trimEnd().replace(/^error: /, 'leasehold: ')) })
+    .showHelpAfterError('See --help.')
+    .exitOverride();
+  addClusterCommand(program, io, finish);
+  addNodeCommand(program, io, finish);
+  addClusterCommands(program, io, finish);
+  addClaimCommands(program, io, finish);
+  for (const command of program.commands) command.addHelpText('after', EXIT_HELP);
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof UsageError) {
+      io.err(`leasehold: ${error.message}`);
+      return EXIT.usage;
+    }
+    // Commander has printed its own words already; help that was asked for is no failure.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    io.err(`leasehold: ${io.env.LEASEHOLD_DEBUG && error instanceof Error ? error.stack : error instanceof Error ? error.message : String(error)}`);
+    return EXIT.unknown;
+  }
+}

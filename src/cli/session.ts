@@ -1,0 +1,73 @@
+// What every client command shares: the flags that say where the cluster is, the call itself, and how its end is printed.
+import type { Command } from 'commander';
+import { LeaseholdError } from '../client/errors.ts';
+import { type Call, HttpCaller, type Reply } from '../client/http.ts';
+import { EXIT, exitCodeOf } from './exit-codes.ts';
+import { explain } from './format.ts';
+import { DEFAULT_ENDPOINTS, durationMs, endpoints } from './values.ts';
+
+/** Where a command writes and what it reads of its surroundings; tests give their own. */
+export interface Io {
+  out(line: string): void;
+  err(line: string): void;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Told the exit code of the command that ran. */
+export type Finish = (code: number) => void;
+
+interface SharedFlags {
+  readonly endpoint?: string[];
+  readonly json?: boolean;
+  readonly patience: number;
+}
+
+/** Adds --endpoint, --json and --patience. */
+export function withSharedFlags(command: Command): Command {
+  return command
+    .option('--endpoint <urls>', 'any node, or several: URL[,URL…] (default: LEASEHOLD_ENDPOINT, else ports 7801 to 7803 here)', endpoints)
+    .option('--patience <duration>', 'how long to try while no node takes the call', durationMs, 5_000)
+    .option('--json', 'print the answer, or the problem, as one line of JSON');
+}
+
+/** The means of one command's run. */
+export interface Session {
+  readonly caller: HttpCaller;
+  readonly json: boolean;
+  call(call: Call): Promise<Reply>;
+  /** Prints the answer: as it came with --json, else the lines. */
+  print(body: unknown, lines: readonly string[]): void;
+}
+
+/**
+ * Runs a client command: `body` makes its calls and prints. A `LeaseholdError` that it throws is explained, `subject` being what the
+ * command is about, and gives the exit code; what it returns is the exit code otherwise.
+ */
+export async function runSession(io: Io, finish: Finish, command: Command, subject: string, body: (session: Session) => Promise<number>): Promise<void> {
+  const flags = command.opts<SharedFlags>();
+  const named = flags.endpoint ?? (io.env.LEASEHOLD_ENDPOINT ? endpoints(io.env.LEASEHOLD_ENDPOINT) : DEFAULT_ENDPOINTS);
+  const caller = new HttpCaller({ endpoints: named, patienceMs: flags.patience });
+  const json = flags.json === true;
+  const session: Session = {
+    caller,
+    json,
+    call: (call) => caller.call(call),
+    print: (answer, lines) => {
+      if (json) io.out(JSON.stringify(answer));
+      else for (const line of lines) io.out(line);
+    },
+  };
+  try {
+    finish(await body(session));
+  } catch (error) {
+    if (!(error instanceof LeaseholdError)) throw error;
+    if (json) io.out(JSON.stringify({ code: error.code, status: error.status, detail: error.message, ...error.facts }));
+    else explain(error, subject, named).forEach((line, position) => io.err(position === 0 ? `leasehold: ${line}` : line));
+    finish(exitCodeOf(error));
+  } finally {
+    await caller.close();
+  }
+}
+
+/** The exit code of a command that did what it was told. */
+export const DONE: number = EXIT.done;

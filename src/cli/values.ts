@@ -1,0 +1,104 @@
+// Reads the values of flags and arguments: durations, addresses, members, lease names, endpoints. Each throws `UsageError` with what would do.
+import type { Address } from '../config.ts';
+
+/** The command line is wrong in a way that its writer can mend; the message says how. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `15s`, `500ms`, `1.5m`, `2h`, `1d` or a plain number of milliseconds. Whole milliseconds from 0 to 2^53-1. */
+export function durationMs(text: string): number {
+  const match = /^(\d{1,16}(?:\.\d{1,6})?)(ms|s|m|h|d)?$/.exec(text);
+  const ms = match === null ? Number.NaN : Number(match[1]) * (UNIT_MS[match[2] ?? 'ms'] ?? 1);
+  const rounded = Math.round(ms);
+  if (!Number.isSafeInteger(rounded)) throw new UsageError(`"${text}" is no duration: write 500ms, 15s, 2m, 1h, or a number of milliseconds`);
+  return rounded;
+}
+
+/** A whole number in [least, most]. */
+export function integerIn(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= least && value <= most)) throw new UsageError(`"${text}" must be a whole number from ${least} to ${most}`);
+    return value;
+  };
+}
+
+/** A TCP port that can be named. */
+export const port = integerIn(1, 65_535);
+
+/** A log index, such as a fence. */
+export const index = integerIn(0, Number.MAX_SAFE_INTEGER);
+
+/** `host:port`; the host may be a name, an IPv4 address or an IPv6 address in brackets. */
+export function address(text: string): Address {
+  const match = /^(\[[0-9a-fA-F:.]+\]|[^\s:/@[\]]+):(\d{1,5})$/.exec(text);
+  if (match?.[1] === undefined || match[2] === undefined) throw new UsageError(`"${text}" is no address: write host:port, as in 127.0.0.1:7801`);
+  return { host: match[1].replace(/^\[|\]$/g, ''), port: port(match[2]) };
+}
+
+/** The inverse of `address`. */
+export function addressText({ host, port: number }: Address): string {
+  return host.includes(':') ? `[${host}]:${number}` : `${host}:${number}`;
+}
+
+/** A member's name. */
+export function memberId(text: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/.test(text)) throw new UsageError(`"${text}" is no node id: letters, digits, - and _, at most 63 of them, as in n1`);
+  return text;
+}
+
+/** `n1=host:port,n2=host:port,…`; no id and no address twice. */
+export function members(text: string): { readonly id: string; readonly peer: Address }[] {
+  const list = text.split(',').map((part) => {
+    const cut = part.indexOf('=');
+    if (cut < 1) throw new UsageError(`"${part}" in --members is no member: write id=host:port, as in n1=127.0.0.1:7901`);
+    return { id: memberId(part.slice(0, cut).trim()), peer: address(part.slice(cut + 1).trim()) };
+  });
+  for (const key of [(member: (typeof list)[number]) => member.id, (member: (typeof list)[number]) => addressText(member.peer)]) {
+    const seen = new Set<string>();
+    for (const member of list) {
+      if (seen.has(key(member))) throw new UsageError(`--members names ${key(member)} twice`);
+      seen.add(key(member));
+    }
+  }
+  return list;
+}
+
+export interface LeaseName {
+  readonly namespace: string;
+  readonly model: string;
+  readonly lease: string;
+}
+
+/** `NAMESPACE/MODEL/LEASE`; the lease is the rest after the second slash and may contain more of them. Finer rules are the server's. */
+export function leaseName(text: string): LeaseName {
+  const first = text.indexOf('/');
+  const second = text.indexOf('/', first + 1);
+  if (first < 1 || second < first + 2 || second === text.length - 1) throw new UsageError(`"${text}" is no lease: write NAMESPACE/MODEL/LEASE, as in demo/main/leader`);
+  return { namespace: text.slice(0, first), model: text.slice(first + 1, second), lease: text.slice(second + 1) };
+}
+
+/** `NAMESPACE/MODEL`. */
+export function modelName(text: string): { readonly namespace: string; readonly model: string } {
+  const parts = text.split('/');
+  if (parts.length !== 2 || parts.includes('')) throw new UsageError(`"${text}" is no model: write NAMESPACE/MODEL, as in demo/main`);
+  return { namespace: parts[0] ?? '', model: parts[1] ?? '' };
+}
+
+/** The three nodes of `leasehold cluster` with its default ports. */
+export const DEFAULT_ENDPOINTS = ['http://127.0.0.1:7801', 'http://127.0.0.1:7802', 'http://127.0.0.1:7803'];
+
+/** `URL[,URL…]`; a bare `host:port` is taken for http. */
+export function endpoints(text: string): string[] {
+  return text.split(',').map((part) => {
+    const trimmed = part.trim();
+    const written = trimmed.includes('://') ? trimmed : `http://${trimmed}`;
+    const url = URL.canParse(written) ? new URL(written) : null;
+    if (trimmed === '' || url === null || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '')
+      throw new UsageError(`"${part}" is no endpoint: write http://host:port, as in http://127.0.0.1:7801`);
+    return url.href.replace(/\/$/, '');
+  });
+}
