@@ -18,11 +18,6 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-/** Resident memory of a process in MiB; NaN when it is gone. */
-export function residentMiB(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1]) / 1024;
-}
-
 /** CPU seconds that the whole machine has spent busy since it was started, all cores; what a hypervisor took counts as busy. */
 export function machineBusySeconds(): number {
   const [user, nice, system, , , irq, softirq, steal] = (read('/proc/stat').split('\n')[0] ?? '').trim().split(/\s+/).slice(1).map(Number);
