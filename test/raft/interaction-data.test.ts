@@ -1,0 +1,32 @@
+// Replays etcd's interaction files: the same inputs must give the same messages, storage writes and decisions, in the same order.
+import { afterAll, describe, expect, test } from 'vitest';
+import { readDataFiles } from './datadriven.ts';
+import { runBlock } from './interaction-commands.ts';
+import { Environment } from './interaction.ts';
+import { GO_INTERNALS } from './trace-text.ts';
+
+const files = readDataFiles('testdata');
+let replayed = 0;
+
+afterAll(() => console.log(`interaction: ${files.length} files, ${replayed} blocks replayed`));
+
+describe('a cluster does what etcd recorded', () => {
+  test('the data files are there, or their absence was told', () => {
+    expect([0, 28]).toContain(files.length);
+  });
+  for (const file of files) {
+    test(file.name, () => {
+      const environment = new Environment();
+      for (const block of file.blocks) {
+        const actual = runBlock(environment, block);
+        expect(withoutInternals(actual), `line ${block.line}: ${block.command}`).toBe(withoutInternals(block.expected));
+        replayed++;
+      }
+    });
+  }
+});
+
+function withoutInternals(text: string): string {
+  const kept = text.split('\n').filter((line) => !GO_INTERNALS.some((pattern) => pattern.test(line)));
+  return kept.join('\n') || 'ok\n';
+}
