@@ -50,7 +50,7 @@ export function stepCandidate(state: State, role: CandidateRole, message: Messag
     case 'heartbeat':
     case 'snapshot':
       // Of this term, so somebody else has won it.
-      return { to: 'follower', term: message.term, leader: message.from, then: message };
+      return { to: 'follower', term: message.term, leader: message.from, followUp: message };
     case 'vote-response':
       return role.kind === 'candidate' ? countVote(state, role, message) : null;
     case 'pre-vote-response':

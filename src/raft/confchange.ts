@@ -33,7 +33,9 @@ export type ChangeRefusal =
   | 'not-joint'
   | 'simple-while-joint';
 
-export type ChangeResult = { readonly kind: 'changed'; readonly membership: Membership } | { readonly kind: 'refused'; readonly reason: ChangeRefusal };
+export type ChangeResult =
+  | { readonly kind: 'changed'; readonly membership: Membership }
+  | { readonly kind: 'refused'; readonly reason: ChangeRefusal };
 
 /** Of a node that knows nobody, not even itself. */
 export const EMPTY_MEMBERSHIP: Membership = {
@@ -259,7 +261,10 @@ function checkMembership({ configuration, progress }: Membership): void {
     assert(progress.get(id)?.isLearner === false, `confchange: the progress of outgoing voter ${id} says learner`);
   }
   for (const id of voters) assert(progress.get(id)?.isLearner === false, `confchange: the progress of voter ${id} says learner`);
-  assert(votersOutgoing.size > 0 || (learnersNext.size === 0 && !autoLeave), 'confchange: not joint, but something is to happen on leaving');
+  assert(
+    votersOutgoing.size > 0 || (learnersNext.size === 0 && !autoLeave),
+    'confchange: not joint, but something is to happen on leaving',
+  );
 }
 
 function refused(reason: ChangeRefusal): ChangeResult {

@@ -1,6 +1,6 @@
 // A leader: takes proposals, counts acknowledgements, checks its quorum (Figure 2, "Leaders").
 import { assert } from '../assert.ts';
-import { isJoint } from './confchange.ts';
+import { Changer, isJoint } from './confchange.ts';
 import type { Message, Payload } from './messages.ts';
 import { jointVoteResult } from './quorum.ts';
 import { requestRead } from './read-index.ts';
@@ -8,7 +8,7 @@ import { broadcastAppend, handleAppendResponse, handleHeartbeatResponse } from '
 import { payloadBytes } from './sizes.ts';
 import type { State, Step, Transition } from './state.ts';
 import { transferLeadership } from './transfer.ts';
-import { type Entry, NONE } from './types.ts';
+import { type ConfChange, type Entry, NONE } from './types.ts';
 
 export function stepLeader(state: State, message: Message): Step {
   switch (message.kind) {
@@ -59,16 +59,32 @@ const EMPTY: Payload = { kind: 'normal', data: new Uint8Array(0) };
 function admitConfChange(state: State, payload: Payload & { kind: 'conf-change' }, index: number): Payload {
   const role = state.leadership();
   const { applied } = state.log;
-  const joint = isJoint(state.membership.configuration);
-  const wantsToLeave = payload.change.changes.length === 0;
-  const reason =
-    role.pendingConfIndex > applied ? 'unapplied-change' : joint && !wantsToLeave ? 'must-leave-joint' : !joint && wantsToLeave ? 'not-joint' : null;
+  const reason = role.pendingConfIndex > applied ? 'unapplied-change' : misfitOf(state, payload.change);
   if (reason !== null && state.config.validateConfChanges) {
-    state.trace({ kind: 'conf-change-ignored', change: payload.change, conf: state.conf, reason, pendingIndex: role.pendingConfIndex, applied });
+    state.trace({
+      kind: 'conf-change-ignored',
+      change: payload.change,
+      conf: state.conf,
+      reason,
+      pendingIndex: role.pendingConfIndex,
+      applied,
+    });
     return EMPTY;
   }
   role.pendingConfIndex = index;
   return payload;
+}
+
+/**
+ * Why `change` does not fit the configuration, which is the one that it will be applied to: nothing else is under way.
+ * In the log it would stop every node that applies it.
+ */
+function misfitOf(state: State, change: ConfChange): 'must-leave-joint' | 'not-joint' | 'does-not-fit' | null {
+  const joint = isJoint(state.membership.configuration);
+  const wantsToLeave = change.changes.length === 0;
+  if (joint !== wantsToLeave) return joint ? 'must-leave-joint' : 'not-joint';
+  const changer = new Changer(state.membership, state.log.lastIndex(), state.config.inflights);
+  return changer.change(change).kind === 'refused' ? 'does-not-fit' : null;
 }
 
 /** False when the leader holds too much that is not committed. The own acknowledgement is queued like a peer's, until the disk has it. */

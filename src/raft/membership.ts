@@ -1,6 +1,7 @@
 // Configuration changes take effect when they are applied (section 6): what a node does when its membership switches.
 import { assert } from '../assert.ts';
-import { Changer, type Membership, entersJoint, leavesJoint } from './confchange.ts';
+import { Changer, type Membership } from './confchange.ts';
+import { releasePostponedReads } from './read-index.ts';
 import { broadcastAppend, maybeCommit, maybeSendAppend } from './replication.ts';
 import type { State, Transition } from './state.ts';
 import { type ConfChange, type Entry, NONE } from './types.ts';
@@ -8,12 +9,7 @@ import { type ConfChange, type Entry, NONE } from './types.ts';
 /** Applies a committed change. The transition, if any, is the step-down of a leader that is no longer a voter. */
 export function applyConfChange(state: State, change: ConfChange): Transition | null {
   const changer = new Changer(state.membership, state.log.lastIndex(), state.config.inflights);
-  const joint = entersJoint(change);
-  const result = leavesJoint(change)
-    ? changer.leaveJoint()
-    : joint !== null
-      ? changer.enterJoint(joint.autoLeave, change.changes)
-      : changer.simple(change.changes);
+  const result = changer.change(change);
   // Refused changes never reach the log as changes, so one that does not fit here would divide the cluster.
   assert(result.kind === 'changed', `raft: committed change ${JSON.stringify(change)} does not fit ${JSON.stringify(state.conf)}`);
   return switchMembership(state, result.membership);
@@ -28,8 +24,12 @@ export function switchMembership(state: State, membership: Membership): Transiti
   }
   if (membership.configuration.voters.size === 0) return null;
   // A smaller quorum may have committed more, and a newcomer wants to be found.
-  if (maybeCommit(state)) broadcastAppend(state);
-  else for (const to of state.peers) maybeSendAppend(state, to, false);
+  if (maybeCommit(state)) {
+    releasePostponedReads(state);
+    broadcastAppend(state);
+  } else {
+    for (const to of state.peers) maybeSendAppend(state, to, false);
+  }
   const { voters, votersOutgoing } = membership.configuration;
   const { role } = state;
   if (role.transferee !== NONE && !voters.has(role.transferee) && !votersOutgoing.has(role.transferee)) role.transferee = NONE;

@@ -91,7 +91,9 @@ export interface Propose extends Addressed {
   readonly payloads: readonly Payload[];
 }
 
-export type Payload = { readonly kind: 'normal'; readonly data: Uint8Array } | { readonly kind: 'conf-change'; readonly change: ConfChange };
+export type Payload =
+  | { readonly kind: 'normal'; readonly data: Uint8Array }
+  | { readonly kind: 'conf-change'; readonly change: ConfChange };
 
 /** To {@link APPEND_THREAD}: make these durable, in order, then deliver `responses`. */
 export interface StorageAppend extends Addressed {

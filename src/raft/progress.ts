@@ -35,9 +35,7 @@ export class Progress {
 
   /** A copy for a new configuration; the window is shared, since there is only one stream to the peer. */
   with(changes: { isLearner: boolean }): Progress {
-    const copy: Progress = Object.assign(Object.create(Progress.prototype) as Progress, this);
-    copy.isLearner = changes.isLearner;
-    return copy;
+    return Object.assign(new Progress(this.match, this.next, this.isLearner, this.inflights.limits), this, changes);
   }
 
   get isPaused(): boolean {

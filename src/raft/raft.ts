@@ -1,7 +1,6 @@
 // One Raft node as a state machine: the rules on terms that come before every message, time, and the one place where roles change.
 import { considerCampaign, requestVotes, stepCandidate } from './candidate.ts';
 import type { RaftConfig } from './config.ts';
-import { describeProgress } from './describe.ts';
 import { stepFollower } from './follower.ts';
 import { appendEntries, checkQuorum, stepLeader } from './leader.ts';
 import { adoptMembership, applyConfChange } from './membership.ts';
@@ -184,7 +183,7 @@ export class Raft {
     const progress = this.state.progressOf(peer);
     if (this.state.role.kind !== 'leader' || progress === undefined) return;
     if (progress.state === 'replicate') progress.becomeProbe();
-    this.state.trace({ kind: 'peer-unreachable', peer, progress: describeProgress(progress) });
+    this.state.trace({ kind: 'peer-unreachable', peer, progress });
   }
 
   /** How the sending of a snapshot ended. Probing goes on from it, or from where it stood, after the peer's next sign of life. */
@@ -193,7 +192,7 @@ export class Raft {
     if (this.state.role.kind !== 'leader' || progress?.state !== 'snapshot') return;
     if (!ok) progress.pendingSnapshot = 0;
     progress.becomeProbe();
-    this.state.trace({ kind: 'snapshot-reported', peer, ok, progress: describeProgress(progress) });
+    this.state.trace({ kind: 'snapshot-reported', peer, ok, progress });
     progress.pause();
   }
 
@@ -214,7 +213,7 @@ export class Raft {
         state.leader = transition.leader;
         state.role = { kind: 'follower' };
         this.#become('follower');
-        if (transition.then !== undefined) this.#settle(this.#stepRole(transition.then));
+        if (transition.followUp !== undefined) this.#settle(this.#stepRole(transition.followUp));
         return;
       case 'pre-candidate':
         // Neither term nor vote changes: the term is spent only when a quorum says that the election can be won (thesis 9.6).

@@ -1,7 +1,15 @@
 // The door of the core: inputs step in, one Ready at a time comes out.
 import { assert } from '../assert.ts';
+import { isAdmissible, isFromMemberOnly } from './admission.ts';
 import type { RaftConfig } from './config.ts';
-import { APPEND_THREAD, APPLY_THREAD, type Message, type StorageAppend, type StorageAppendResponse, type StorageApplyResponse } from './messages.ts';
+import {
+  APPEND_THREAD,
+  APPLY_THREAD,
+  type Message,
+  type StorageAppend,
+  type StorageAppendResponse,
+  type StorageApplyResponse,
+} from './messages.ts';
 import type { Progress } from './progress.ts';
 import { Raft } from './raft.ts';
 import {
@@ -35,16 +43,20 @@ export interface Ready {
   readonly readStates: readonly ReadState[];
   /** To be made durable. */
   readonly entries: readonly Entry[];
+  /** Replaces the durable log and the state: always to be synced, whatever `mustSync` says. */
   readonly snapshot: SnapshotMeta | null;
   /** To be applied. In asynchronous mode they are in a `storage-apply` message as well: apply them once. */
   readonly committedEntries: readonly Entry[];
   /** In synchronous mode to be sent only after everything above is durable; in asynchronous mode at once. */
   readonly messages: readonly Message[];
-  /** Whether hard state, entries or snapshot must reach the disk before the messages leave. */
+  /** Whether entries, term or vote must reach the disk before the promises leave; a later commit index alone need not. */
   readonly mustSync: boolean;
 }
 
-/** What became of a step. A refusal changes nothing. */
+/**
+ * What became of a step. A refusal changes nothing.
+ * `peer-not-found`: an answer from somebody who is no member. `local-message`: no peer may send this, or not in this form.
+ */
 export type StepResult = 'ok' | 'proposal-dropped' | 'peer-not-found' | 'local-message';
 
 export interface RaftStatus {
@@ -102,10 +114,11 @@ export class RawNode {
     return this.#raft.applyConfChange(change);
   }
 
+  /** A message from a peer, or in asynchronous mode from the own storage. */
   step(message: Message): StepResult {
-    const isLocal = message.from === APPEND_THREAD || message.from === APPLY_THREAD;
-    if (isStorageMessage(message) && !isLocal) return 'local-message';
-    if (isResponse(message) && !isLocal && this.#raft.state.progressOf(message.from) === undefined) return 'peer-not-found';
+    const { state } = this.#raft;
+    if (!isAdmissible(message, state.id)) return 'local-message';
+    if (isFromMemberOnly(message) && state.progressOf(message.from) === undefined) return 'peer-not-found';
     return this.#raft.step(message);
   }
 
@@ -165,7 +178,9 @@ export class RawNode {
     const mustSync = entries.length > 0 || state.term !== this.#previousHard.term || state.vote !== this.#previousHard.vote;
     const acknowledgement = this.#storageAppendResponse(snapshot);
     const applied: StorageApplyResponse | null =
-      committedEntries.length === 0 ? null : { kind: 'storage-apply-response', from: APPLY_THREAD, to: state.id, term: 0, entries: committedEntries };
+      committedEntries.length === 0
+        ? null
+        : { kind: 'storage-apply-response', from: APPLY_THREAD, to: state.id, term: 0, entries: committedEntries };
 
     const messages = state.immediate;
     if (this.#async) {
@@ -174,7 +189,14 @@ export class RawNode {
         messages.push(storageAppend(state.id, hardState, entries, snapshot, responses));
       }
       if (applied !== null) {
-        messages.push({ kind: 'storage-apply', from: state.id, to: APPLY_THREAD, term: 0, entries: committedEntries, responses: [applied] });
+        messages.push({
+          kind: 'storage-apply',
+          from: state.id,
+          to: APPLY_THREAD,
+          term: 0,
+          entries: committedEntries,
+          responses: [applied],
+        });
       }
     } else {
       for (const message of state.afterAppend) if (message.to !== state.id) messages.push(message);
@@ -267,7 +289,15 @@ export class RawNode {
     const hasUnstable = log.unstable.entries.length > 0;
     if (!hasUnstable && snapshot === null) return null;
     const last = hasUnstable ? log.last() : { term: 0, index: 0 };
-    return { kind: 'storage-append-response', from: APPEND_THREAD, to: state.id, term: state.term, logTerm: last.term, index: last.index, snapshot };
+    return {
+      kind: 'storage-append-response',
+      from: APPEND_THREAD,
+      to: state.id,
+      term: state.term,
+      logTerm: last.term,
+      index: last.index,
+      snapshot,
+    };
   }
 }
 
@@ -279,23 +309,4 @@ function storageAppend(
   responses: readonly Message[],
 ): StorageAppend {
   return { kind: 'storage-append', from, to: APPEND_THREAD, term: hardState?.term ?? 0, hardState, entries, snapshot, responses };
-}
-
-function isStorageMessage({ kind }: Message): boolean {
-  return kind === 'storage-append' || kind === 'storage-append-response' || kind === 'storage-apply' || kind === 'storage-apply-response';
-}
-
-function isResponse({ kind }: Message): boolean {
-  switch (kind) {
-    case 'append-response':
-    case 'heartbeat-response':
-    case 'vote-response':
-    case 'pre-vote-response':
-    case 'read-index-response':
-    case 'storage-append-response':
-    case 'storage-apply-response':
-      return true;
-    default:
-      return false;
-  }
 }

@@ -55,15 +55,12 @@ export class ReadQueue {
 /** A read asked for here (`from` is this node or NONE) or by a follower. The caller never uses a context twice. */
 export function requestRead(state: State, from: NodeId, context: number): void {
   const { reads } = state.leadership();
-  if (isSingleton(state)) {
-    answerRead(state, from, context, state.log.committed);
-    return;
-  }
+  // Also alone: after a restart even a single voter may have committed more than it remembers.
   if (!hasCommittedInTerm(state)) {
     reads.postpone(from, context);
     return;
   }
-  if (state.config.readOnly === 'lease-based') {
+  if (isSingleton(state) || state.config.readOnly === 'lease-based') {
     answerRead(state, from, context, state.log.committed);
     return;
   }

@@ -3,7 +3,6 @@ import type { AppendResponse, HeartbeatResponse } from './messages.ts';
 import type { Progress } from './progress.ts';
 import { jointCommittedIndex } from './quorum.ts';
 import { answerRead, releasePostponedReads } from './read-index.ts';
-import { describeProgress } from './describe.ts';
 import { entriesBytes } from './sizes.ts';
 import type { State } from './state.ts';
 import type { NodeId } from './types.ts';
@@ -46,10 +45,10 @@ function maybeSendSnapshot(state: State, to: NodeId, progress: Progress): boolea
     snapshot: { index: snapshot.index, term: snapshot.term },
     first: state.log.firstIndex(),
     commit: state.log.committed,
-    progress: describeProgress(progress),
+    progress,
   });
   progress.becomeSnapshot(snapshot.index);
-  state.trace({ kind: 'peer-paused-for-snapshot', peer: to, progress: describeProgress(progress) });
+  state.trace({ kind: 'peer-paused-for-snapshot', peer: to, progress });
   state.send({ kind: 'snapshot', to, snapshot });
   return true;
 }
@@ -74,7 +73,7 @@ function handleRejection(state: State, message: AppendResponse, progress: Progre
   // The peer has `logTerm` at the hint; nothing here with a larger term can match it, so all of that is skipped at once.
   const probe = logTerm > 0 ? state.log.findConflictByTerm(rejectHint, logTerm).index : rejectHint;
   if (!progress.maybeDecrease(index, probe)) return;
-  state.trace({ kind: 'progress-decreased', peer: from, progress: describeProgress(progress) });
+  state.trace({ kind: 'progress-decreased', peer: from, progress });
   if (progress.state === 'replicate') progress.becomeProbe();
   sendAppend(state, from);
 }
@@ -86,7 +85,7 @@ function handleAcknowledgement(state: State, { from, index }: AppendResponse, pr
   if (progress.state === 'probe') {
     progress.becomeReplicate();
   } else if (progress.state === 'snapshot' && progress.match + 1 >= state.log.firstIndex()) {
-    state.trace({ kind: 'peer-recovered-from-snapshot', peer: from, progress: describeProgress(progress) });
+    state.trace({ kind: 'peer-recovered-from-snapshot', peer: from, progress });
     progress.becomeProbe();
     progress.becomeReplicate();
   } else if (progress.state === 'replicate') {

@@ -32,9 +32,9 @@ export interface LeaderRole {
 
 export type RoleState = FollowerRole | CandidateRole | LeaderRole;
 
-/** What a role wants to become; `raft.ts` is the one place that does it. `then` is stepped afterwards. */
+/** What a role wants to become; `raft.ts` is the one place that does it. `followUp` is stepped afterwards. */
 export type Transition =
-  | { readonly to: 'follower'; readonly term: Term; readonly leader: NodeId; readonly then?: Message }
+  | { readonly to: 'follower'; readonly term: Term; readonly leader: NodeId; readonly followUp?: Message }
   | { readonly to: 'pre-candidate' }
   | { readonly to: 'candidate'; readonly transfer: boolean }
   | { readonly to: 'leader' };
@@ -76,7 +76,10 @@ export class State {
 
   constructor(config: RaftConfig) {
     assert(config.id > 0, `raft: ${config.id} is not an id`);
-    assert(config.electionTicks > config.heartbeatTicks && config.heartbeatTicks > 0, 'raft: the election timeout must be longer than a heartbeat');
+    assert(
+      config.electionTicks > config.heartbeatTicks && config.heartbeatTicks > 0,
+      'raft: the election timeout must be longer than a heartbeat',
+    );
     assert(config.checkQuorum || config.readOnly === 'safe', 'raft: lease-based reads need the quorum check');
     const { hardState, conf } = config.storage.initialState();
     this.config = config;
@@ -85,8 +88,8 @@ export class State {
     this.vote = hardState.vote;
     this.log = new RaftLog(config.storage, config.maxApplyingBytes);
     this.membership = restore(conf, this.log.lastIndex(), config.inflights);
-    // The commit index may be older than the log or, read from an old record, than the snapshot; never newer than the log.
-    this.log.commitTo(hardState.commit);
+    // The durable commit index may lag: behind the snapshot, and behind what was applied. It is never ahead of the log.
+    this.log.commitTo(Math.max(hardState.commit, config.applied));
     if (config.applied > 0) this.log.appliedTo(config.applied, 0);
   }
 
@@ -136,7 +139,16 @@ export class State {
   }
 
   sendAppendResponse(to: NodeId, index: Index): void {
-    this.afterAppend.push({ kind: 'append-response', from: this.id, to, term: this.term, index, rejected: false, rejectHint: 0, logTerm: 0 } satisfies AppendResponse);
+    this.afterAppend.push({
+      kind: 'append-response',
+      from: this.id,
+      to,
+      term: this.term,
+      index,
+      rejected: false,
+      rejectHint: 0,
+      logTerm: 0,
+    } satisfies AppendResponse);
   }
 
   /** `term` is the request's for a pre-vote that is granted: it answers for a term that does not exist yet. */

@@ -2,9 +2,9 @@
 import { assert } from '../assert.ts';
 import { entriesWithin } from './sizes.ts';
 import {
+  type ConfState,
   EMPTY_CONF_STATE,
   EMPTY_HARD_STATE,
-  type ConfState,
   type Entry,
   type HardState,
   type Index,
@@ -54,7 +54,10 @@ export class MemoryStorage implements Storage {
   }
 
   entries(from: Index, to: Index, maxBytes: number): readonly Entry[] {
-    assert(from > this.#compacted.index && to <= this.lastIndex() + 1, `storage: [${from}, ${to}) is outside of ${this.firstIndex()}..${this.lastIndex()}`);
+    assert(
+      from > this.#compacted.index && to <= this.lastIndex() + 1,
+      `storage: [${from}, ${to}) is outside of ${this.firstIndex()}..${this.lastIndex()}`,
+    );
     const start = from - this.#compacted.index - 1;
     return entriesWithin(this.#entries, start, start + to - from, maxBytes);
   }

@@ -1,8 +1,16 @@
 // Replays etcd's configuration change files, and restores every configuration that they reach.
 import { afterAll, describe, expect, test } from 'vitest';
-import { Changer, EMPTY_MEMBERSHIP, restore, toConfState, type ChangeRefusal, type ChangeResult, type Membership } from '../../src/raft/confchange.ts';
+import {
+  type ChangeRefusal,
+  type ChangeResult,
+  Changer,
+  EMPTY_MEMBERSHIP,
+  type Membership,
+  restore,
+  toConfState,
+} from '../../src/raft/confchange.ts';
 import { formatConfiguration, formatProgressMap, parseChanges } from './confchange-text.ts';
-import { readDataFiles, valueOf, type Block, type DataFile } from './datadriven.ts';
+import { type Block, type DataFile, readDataFiles, valueOf } from './datadriven.ts';
 
 const files = readDataFiles('confchange/testdata');
 const LIMITS = { maxMessages: 10, maxBytes: 0 };

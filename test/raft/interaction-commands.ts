@@ -3,7 +3,7 @@ import type { Message } from '../../src/raft/messages.ts';
 import type { StepResult } from '../../src/raft/raw-node.ts';
 import type { ConfChange, NodeId } from '../../src/raft/types.ts';
 import { formatProgressMap, parseChanges } from './confchange-text.ts';
-import { bareKeys, valueOf, valuesOf, type Block } from './datadriven.ts';
+import { type Block, bareKeys, valueOf, valuesOf } from './datadriven.ts';
 import { bootstrapSnapshot, type Environment, type NodeOptions } from './interaction.ts';
 import { formatEntries, formatMessage, MESSAGE_NAMES, ROLE_NAMES } from './message-text.ts';
 import { LEVELS, type Level } from './trace-text.ts';

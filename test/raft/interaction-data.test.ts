@@ -1,8 +1,8 @@
 // Replays etcd's interaction files: the same inputs must give the same messages, storage writes and decisions, in the same order.
 import { afterAll, describe, expect, test } from 'vitest';
 import { readDataFiles } from './datadriven.ts';
-import { runBlock } from './interaction-commands.ts';
 import { Environment } from './interaction.ts';
+import { runBlock } from './interaction-commands.ts';
 import { GO_INTERNALS } from './trace-text.ts';
 
 const files = readDataFiles('testdata');

@@ -1,9 +1,18 @@
 // The environment in which etcd's interaction files run: several nodes, one queue of messages, one output.
+
+import type { RaftConfig } from '../../src/raft/config.ts';
 import { APPEND_THREAD, APPLY_THREAD, type Message, type StorageAppend, type StorageApply } from '../../src/raft/messages.ts';
 import { RawNode, type StepResult } from '../../src/raft/raw-node.ts';
 import { MemoryStorage } from '../../src/raft/storage.ts';
-import type { RaftConfig } from '../../src/raft/config.ts';
-import { EMPTY_CONF_STATE, type ConfState, type Entry, type HardState, type Index, type NodeId, type SnapshotMeta } from '../../src/raft/types.ts';
+import {
+  type ConfState,
+  EMPTY_CONF_STATE,
+  type Entry,
+  type HardState,
+  type Index,
+  type NodeId,
+  type SnapshotMeta,
+} from '../../src/raft/types.ts';
 import { formatMessage, formatReady } from './message-text.ts';
 import { formatTrace, LEVELS, type Level } from './trace-text.ts';
 
@@ -177,14 +186,30 @@ export class Environment {
           isDone = false;
         }
       };
-      each('handling Ready', (id) => this.node(id).raft.hasReady(), (id) => this.processReady(id));
-      each('receiving messages', (id) => this.hasMessages(id), (id) => this.deliver(id, false, null));
-      each('processing append thread', (id) => this.node(id).appendWork.length > 0, (id) => {
-        while (this.node(id).appendWork.length > 0) this.processAppendThread(id);
-      });
-      each('processing apply thread', (id) => this.node(id).applyWork.length > 0, (id) => {
-        while (this.node(id).applyWork.length > 0) this.processApplyThread(id);
-      });
+      each(
+        'handling Ready',
+        (id) => this.node(id).raft.hasReady(),
+        (id) => this.processReady(id),
+      );
+      each(
+        'receiving messages',
+        (id) => this.hasMessages(id),
+        (id) => this.deliver(id, false, null),
+      );
+      each(
+        'processing append thread',
+        (id) => this.node(id).appendWork.length > 0,
+        (id) => {
+          while (this.node(id).appendWork.length > 0) this.processAppendThread(id);
+        },
+      );
+      each(
+        'processing apply thread',
+        (id) => this.node(id).applyWork.length > 0,
+        (id) => {
+          while (this.node(id).applyWork.length > 0) this.processApplyThread(id);
+        },
+      );
     }
   }
 

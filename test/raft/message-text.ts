@@ -2,7 +2,16 @@
 import { unreachable } from '../../src/assert.ts';
 import { APPEND_THREAD, APPLY_THREAD, type Message } from '../../src/raft/messages.ts';
 import type { Ready } from '../../src/raft/raw-node.ts';
-import { NONE, type Entry, type HardState, type Index, type NodeId, type Role, type SnapshotMeta, type Term } from '../../src/raft/types.ts';
+import {
+  type Entry,
+  type HardState,
+  type Index,
+  NONE,
+  type NodeId,
+  type Role,
+  type SnapshotMeta,
+  type Term,
+} from '../../src/raft/types.ts';
 import { formatChanges } from './confchange-text.ts';
 
 export const ROLE_NAMES: Readonly<Record<Role, string>> = {
@@ -95,7 +104,8 @@ export function formatMessage(message: Message, indent = ''): string {
   if (entries.length === 1) text += ` Entries:[${formatEntry(entries[0] as Entry)}]`;
   if (entries.length > 1) text += ` Entries:[${entries.map((entry) => `\n${indent}  ${formatEntry(entry)}`).join('')}\n${indent}]`;
   if (snapshot !== null && snapshot.index !== 0) text += `\n${indent}  Snapshot: ${formatSnapshot(snapshot)}`;
-  if (responses.length > 0) text += ` Responses:[${responses.map((each) => `\n${formatMessage(each, `${indent}  `)}`).join('')}\n${indent}]`;
+  if (responses.length > 0)
+    text += ` Responses:[${responses.map((each) => `\n${formatMessage(each, `${indent}  `)}`).join('')}\n${indent}]`;
   return text;
 }
 

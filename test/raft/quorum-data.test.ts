@@ -1,8 +1,8 @@
 // Replays etcd's quorum files, and checks on each of their blocks what must hold between the quorum functions.
 import { afterAll, describe, expect, test } from 'vitest';
-import { committedIndex, jointCommittedIndex, jointVoteResult, voteResult, type VoteResult } from '../../src/raft/quorum.ts';
+import { committedIndex, jointCommittedIndex, jointVoteResult, type VoteResult, voteResult } from '../../src/raft/quorum.ts';
 import type { Index, NodeId } from '../../src/raft/types.ts';
-import { readDataFiles, valuesOf, type Block } from './datadriven.ts';
+import { type Block, readDataFiles, valuesOf } from './datadriven.ts';
 
 const files = readDataFiles('quorum/testdata');
 let replayed = 0;
@@ -83,8 +83,14 @@ function runCommitted(block: Block): string {
     const match = matches.get(id);
     if (match === undefined || match >= committed) continue;
     // What has not reached the committed index does not matter, however far behind.
-    expect(decide((other) => (other === id ? match - 1 : matchOf(other))), `${id} one lower`).toBe(committed);
-    expect(decide((other) => (other === id ? 0 : matchOf(other))), `${id} at nothing`).toBe(committed);
+    expect(
+      decide((other) => (other === id ? match - 1 : matchOf(other))),
+      `${id} one lower`,
+    ).toBe(committed);
+    expect(
+      decide((other) => (other === id ? 0 : matchOf(other))),
+      `${id} at nothing`,
+    ).toBe(committed);
   }
   return `${drawMatches(ids, matches)}${committed === Number.POSITIVE_INFINITY ? '∞' : committed}\n`;
 }

@@ -2,7 +2,7 @@
 import { unreachable } from '../../src/assert.ts';
 import type { TraceEvent } from '../../src/raft/trace.ts';
 import type { ConfChange, ConfChangeItem, EntryId } from '../../src/raft/types.ts';
-import { formatConfiguration } from './confchange-text.ts';
+import { formatConfiguration, formatProgress } from './confchange-text.ts';
 import { MESSAGE_NAMES } from './message-text.ts';
 
 export const LEVELS = ['DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL', 'NONE'] as const;
@@ -132,20 +132,20 @@ function describe(event: TraceEvent): string {
         `from ${hex(event.from)} for index ${event.index}`
       );
     case 'progress-decreased':
-      return `${x} decreased progress of ${hex(event.peer)} to [${event.progress}]`;
+      return `${x} decreased progress of ${hex(event.peer)} to [${formatProgress(event.progress)}]`;
     case 'peer-recovered-from-snapshot':
-      return `${x} recovered from needing snapshot, resumed sending replication messages to ${hex(event.peer)} [${event.progress}]`;
+      return `${x} recovered from needing snapshot, resumed sending replication messages to ${hex(event.peer)} [${formatProgress(event.progress)}]`;
     case 'peer-unreachable':
-      return `${x} failed to send message to ${hex(event.peer)} because it is unreachable [${event.progress}]`;
+      return `${x} failed to send message to ${hex(event.peer)} because it is unreachable [${formatProgress(event.progress)}]`;
     case 'snapshot-sent':
       return (
         `${x} [firstindex: ${event.first}, commit: ${event.commit}] sent snapshot${snapshotAt(event.snapshot)} ` +
-        `to ${hex(event.to)} [${event.progress}]`
+        `to ${hex(event.to)} [${formatProgress(event.progress)}]`
       );
     case 'peer-paused-for-snapshot':
-      return `${x} paused sending replication messages to ${hex(event.peer)} [${event.progress}]`;
+      return `${x} paused sending replication messages to ${hex(event.peer)} [${formatProgress(event.progress)}]`;
     case 'snapshot-reported':
-      return `${x} snapshot ${event.ok ? 'succeeded' : 'failed'}, resumed sending replication messages to ${hex(event.peer)} [${event.progress}]`;
+      return `${x} snapshot ${event.ok ? 'succeeded' : 'failed'}, resumed sending replication messages to ${hex(event.peer)} [${formatProgress(event.progress)}]`;
     case 'snapshot-ignored':
       return `${x} [commit: ${event.commit}] ignored snapshot ${snapshotAt(event.snapshot)}`;
     case 'snapshot-fast-forwarded':
@@ -202,5 +202,6 @@ function spellChange({ transition, changes }: ConfChange): string {
 function refusalOf(event: TraceEvent & { kind: 'conf-change-ignored' }): string {
   if (event.reason === 'must-leave-joint') return 'must transition out of joint config first';
   if (event.reason === 'not-joint') return 'not in joint state; refusing empty conf change';
+  if (event.reason === 'does-not-fit') return 'it does not fit';
   return `possible unapplied conf change at index ${event.pendingIndex} (applied to ${event.applied})`;
 }
