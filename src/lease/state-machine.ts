@@ -1,6 +1,20 @@
 // The lease store: applies the log, answers reads, and tells the primary lessor what is due.
-import type { ExpireItem, LeaseId, LeaseKey } from './commands.ts';
+import { assert, unreachable } from '../assert.ts';
+import { Changes, recordNames } from './changes.ts';
+import { Claiming } from './claiming.ts';
+import { Claims } from './claims.ts';
+import { fromTuple } from './command-codec.ts';
+import type { Command, ExpireItem, LeaseId, LeaseKey } from './commands.ts';
+import { ExpiryQueue } from './expiry-queue.ts';
+import { Image } from './image.ts';
+import { KeySpace, keyView } from './key-space.ts';
+import { claimIdOf, type Scope } from './lease-key.ts';
+import { Leasing } from './leasing.ts';
+import { Lessor } from './lessor.ts';
 import type { ClaimView, GrantView, KeyView, Outcome, Page, PinView } from './outcomes.ts';
+import { Pins } from './pins.ts';
+import { Standing } from './standing.ts';
+import { Transactions } from './transactions.ts';
 
 /** One changed record, ready to be saved: `content` is plain data, null when the record is gone. */
 export interface ChangedRecord {
@@ -23,50 +37,193 @@ export interface EntryContext {
   readonly timeMs: number;
 }
 
-export declare class StateMachine {
-  constructor(observer: StateObserver);
+/**
+ * One key space in which a claim is a key that lives as long as its lease. Deterministic: what `apply` does follows from the state,
+ * the entry and the command alone. One mutable object; whoever holds a view of it holds plain data that no later entry changes.
+ */
+export class StateMachine {
+  readonly #standing = new Standing();
+  readonly #changes = new Changes();
+  readonly #queue = new ExpiryQueue();
+  readonly #pins = new Pins(this.#changes);
+  readonly #keys = new KeySpace(this.#standing, this.#changes);
+  readonly #lessor = new Lessor(this.#standing, this.#changes, this.#queue);
+  readonly #claims: Claims;
+  readonly #claiming: Claiming;
+  readonly #leasing: Leasing;
+  readonly #transactions: Transactions;
+  readonly #image: Image;
+  /** `restoring` from the first record of an image to the call of `finishRestore`. */
+  #phase: 'fresh' | 'restoring' | 'running' = 'fresh';
 
-  // ---- facts
+  /** The observer is called during `apply`, and must not call back. */
+  constructor(observer: StateObserver) {
+    const vacated = (key: LeaseKey, index: number): void => observer.vacated(key, index);
+    this.#claims = new Claims(this.#standing, this.#changes, this.#queue, this.#pins, vacated);
+    this.#claiming = new Claiming(this.#standing, this.#claims, this.#lessor);
+    this.#leasing = new Leasing(this.#standing, this.#lessor, this.#claims, this.#pins, this.#keys);
+    this.#transactions = new Transactions(this.#keys, this.#lessor, this.#claims);
+    this.#image = new Image(this.#standing, this.#changes, this.#claims, this.#keys, this.#lessor, this.#pins);
+  }
+
   /** Greatest entry time applied. */
-  readonly timeMs: number;
-  /** Index of the last entry applied through `apply` or `skip`. */
-  readonly appliedIndex: number;
+  get timeMs(): number {
+    return this.#standing.timeMs;
+  }
+
+  /** Index of the last entry applied through `apply` or `skip`, or the image's. */
+  get appliedIndex(): number {
+    return this.#standing.index;
+  }
+
   /** Index of the last entry that changed a key. */
-  readonly revision: number;
+  get revision(): number {
+    return this.#standing.revision;
+  }
 
-  // ---- the log
-  /** Applies a decoded command. Never throws on content: what it cannot read is refused and changes nothing. */
-  apply(entry: EntryContext, command: unknown): Outcome;
-  /** An entry without a command (a leader's first). */
-  skip(index: number): void;
+  /**
+   * Applies a decoded command. Never throws on content: what it cannot read is refused and changes nothing, lease time included.
+   * Indexes must grow.
+   */
+  apply(entry: EntryContext, command: unknown): Outcome {
+    this.#moveTo(entry.index);
+    const readable = fromTuple(command);
+    if (readable === null) {
+      return { kind: 'refused', refusal: { code: 'invalid-argument', detail: 'the log entry is no valid command of this version' } };
+    }
+    const standing = this.#standing;
+    const { timeMs, revision } = standing;
+    if (entry.timeMs > timeMs) standing.timeMs = entry.timeMs;
+    const outcome = this.#carryOut(readable, entry.term);
+    if (standing.timeMs !== timeMs || standing.revision !== revision) this.#changes.mark(recordNames.standing, standing.savedChecksum);
+    return outcome;
+  }
 
-  // ---- reads. `nowMs` is lease time by which what remains is told; reads never change anything
-  claim(key: LeaseKey, nowMs: number): ClaimView | null;
-  claims(scope: { readonly namespace: string; readonly model: string } | null, after: string | null, limit: number, nowMs: number): Page<ClaimView>;
-  pins(scope: { readonly namespace: string; readonly model: string } | null): readonly PinView[];
-  grant(id: LeaseId, nowMs: number): GrantView | null;
-  /** In order of remaining time, then id. */
-  grants(after: string | null, limit: number, nowMs: number): Page<GrantView>;
-  key(key: string): KeyView | null;
-  keys(prefix: string, after: string | null, limit: number): Page<KeyView>;
+  /** An entry without a command (a leader's first, or a change of members). */
+  skip(index: number): void {
+    this.#moveTo(index);
+  }
 
-  // ---- expiry, for the primary lessor
+  /** The claim, as it is with that much lease time gone; null while nobody holds it. */
+  claim(key: LeaseKey, nowMs: number): ClaimView | null {
+    const claim = this.#claims.get(claimIdOf(key));
+    return claim === undefined ? null : this.#claims.view(claim, nowMs, key);
+  }
+
+  /** Claims in order of namespace, model and name; those of one model cost nothing for the others. */
+  claims(scope: Scope | null, after: string | null, limit: number, nowMs: number): Page<ClaimView> {
+    return this.#claims.page(scope, after, limit, nowMs);
+  }
+
+  /** Pins in order of namespace, model and name, those on leases that nobody holds included. */
+  pins(scope: Scope | null): readonly PinView[] {
+    return this.#pins.views(scope);
+  }
+
+  grant(id: LeaseId, nowMs: number): GrantView | null {
+    const lease = this.#lessor.get(id);
+    return lease === undefined ? null : this.#lessor.view(lease, nowMs);
+  }
+
+  /** In order of remaining time (deadline), then id. */
+  grants(after: string | null, limit: number, nowMs: number): Page<GrantView> {
+    return this.#lessor.page(after, limit, nowMs);
+  }
+
+  key(key: string): KeyView | null {
+    const record = this.#keys.get(key);
+    return record === undefined ? null : keyView(record);
+  }
+
+  keys(prefix: string, after: string | null, limit: number): Page<KeyView> {
+    return this.#keys.page(prefix, after, limit);
+  }
+
   /** Deadline of the lease that falls due first, null when none can. A lease is due once lease time is GREATER than its deadline. */
-  nextDeadlineMs(): number | null;
-  /** Up to `limit` leases that are due at `nowMs`; costs O(limit). */
-  due(nowMs: number, limit: number): readonly ExpireItem[];
+  nextDeadlineMs(): number | null {
+    return this.#queue.nextDeadlineMs();
+  }
 
-  // ---- the image
+  /** Up to `limit` leases that are due at `nowMs`, the longest overdue roughly first; costs O(limit). */
+  due(nowMs: number, limit: number): readonly ExpireItem[] {
+    return this.#queue.due(nowMs, limit).map(({ id, deadlineMs }) => ({ id, deadlineMs }));
+  }
+
   /** Records changed since the last call, each with its content now. Forgets that they changed. Includes the one for time and revision. */
-  takeChanges(): readonly ChangedRecord[];
+  takeChanges(): readonly ChangedRecord[] {
+    const changed: ChangedRecord[] = [];
+    for (const [name, savedChecksum] of this.#changes.take()) changed.push({ name, content: this.#image.content(name), savedChecksum });
+    return changed;
+  }
+
   /** How many records `takeChanges` would return. */
-  readonly changedCount: number;
-  /** Notes the checksum under which a record of the last `takeChanges` was saved. */
-  noteSaved(name: string, checksum: number): void;
-  /** Adds a record of an image; throws on one that is not valid. Only before `finishRestore`. */
-  restore(name: string, content: unknown, checksum: number): void;
-  /** After all records: rebuilds indexes and checks references. `index` is the image's. */
-  finishRestore(index: number): void;
-  /** Every record as it would be saved, in name order: two replicas at one index give the same. */
-  dump(): Iterable<readonly [name: string, content: unknown]>;
+  get changedCount(): number {
+    return this.#changes.count;
+  }
+
+  /** Notes the checksum under which a record of the last `takeChanges` was saved (0 for one that is gone), before the next call of it. */
+  noteSaved(name: string, checksum: number): void {
+    this.#image.noteSaved(name, checksum);
+  }
+
+  /** Adds a record of an image; throws `ImageError` on one that is not valid. Only on a new state machine, before `finishRestore`. */
+  restore(name: string, content: unknown, checksum: number): void {
+    assert(this.#phase !== 'running', `record ${JSON.stringify(name)} restored over a running state`);
+    this.#phase = 'restoring';
+    this.#image.restore(name, content, checksum);
+  }
+
+  /** After all records, which may be none at index 0: checks that they fit together, else throws `ImageError`. */
+  finishRestore(index: number): void {
+    assert(this.#phase !== 'running', 'an image restored over a running state');
+    this.#image.finishRestore(index);
+    this.#phase = 'running';
+  }
+
+  /** Every record as it would be saved, in name order: two replicas at one index give the same. The state must not change meanwhile. */
+  dump(): Iterable<readonly [name: string, content: unknown]> {
+    return this.#image.dump();
+  }
+
+  #moveTo(index: number): void {
+    assert(this.#phase !== 'restoring', `entry ${index} applied to half an image`);
+    assert(index > this.#standing.index, `entry ${index} applied after entry ${this.#standing.index}`);
+    this.#phase = 'running';
+    this.#standing.index = index;
+  }
+
+  #carryOut(command: Command, term: number): Outcome {
+    switch (command.kind) {
+      case 'claim':
+        return this.#claiming.claim(command);
+      case 'claim-session':
+        return this.#claiming.claimBySession(command);
+      case 'extend':
+        return this.#claiming.extend(command);
+      case 'release':
+        return this.#claiming.release(command);
+      case 'pin':
+      case 'unpin':
+        return this.#claiming.pin(command);
+      case 'grant':
+        return this.#leasing.grant(command);
+      case 'renew':
+        return this.#leasing.renew(command.id);
+      case 'revoke':
+        return this.#leasing.revoke(command.id);
+      case 'expire':
+        return this.#leasing.expire(command, term);
+      case 'attach':
+      case 'detach':
+        return this.#transactions.attach(command);
+      case 'put':
+        return this.#transactions.put(command);
+      case 'delete':
+        return this.#transactions.delete(command);
+      case 'txn':
+        return this.#transactions.txn(command);
+      default:
+        return unreachable(command);
+    }
+  }
 }

@@ -1,0 +1,105 @@
+// The rules of claiming: claim, extend, release and pin, each decided by who holds the lease when the entry is applied.
+import type { Claim, Claims } from './claims.ts';
+import type { Command, LeaseKey } from './commands.ts';
+import { claimIdOf } from './lease-key.ts';
+import type { Lessor } from './lessor.ts';
+import type { HolderFact, Outcome } from './outcomes.ts';
+import type { Standing } from './standing.ts';
+
+type CommandOf<Kind extends Command['kind']> = Extract<Command, { readonly kind: Kind }>;
+
+/** What a command that has nothing to show ends with. */
+export const done: Outcome = { kind: 'done' };
+
+/** Who holds a lease now, nulls where nobody does. */
+export function holderFact(claim: Claim | undefined): HolderFact {
+  return { holder: claim?.holder ?? null, fence: claim?.fence ?? null };
+}
+
+/** A lease id that names no granted lease. */
+export function leaseNotFound(id: string): Outcome {
+  return { kind: 'refused', refusal: { code: 'lease-not-found', id } };
+}
+
+/** Carries out the commands that speak of a claim. */
+export class Claiming {
+  readonly #standing: Standing;
+  readonly #claims: Claims;
+  readonly #lessor: Lessor;
+
+  constructor(standing: Standing, claims: Claims, lessor: Lessor) {
+    this.#standing = standing;
+    this.#claims = claims;
+    this.#lessor = lessor;
+  }
+
+  /** Free: a new tenure. The same holder: extended. A repeat of one's own claim is never denied. */
+  claim(command: CommandOf<'claim'>): Outcome {
+    const id = claimIdOf(command.key);
+    const claim = this.#claims.get(id);
+    if (claim === undefined) return this.#held(command.key, this.#claims.begin(id, command.holder, command.durationMs), true);
+    if (claim.holder !== command.holder) return this.#denied(claim);
+    return this.#extend(command.key, claim, command.durationMs);
+  }
+
+  /** The same by a session, to which a claim that its holder has already moves with its fence. */
+  claimBySession(command: CommandOf<'claim-session'>): Outcome {
+    const id = claimIdOf(command.key);
+    const claim = this.#claims.get(id);
+    if (claim !== undefined && claim.holder !== command.holder) return this.#denied(claim);
+    const session = this.#lessor.get(command.session);
+    if (session === undefined) return leaseNotFound(command.session);
+    if (claim === undefined) return this.#held(command.key, this.#claims.beginBySession(id, command.holder, session), true);
+    this.#claims.moveToSession(claim, session);
+    return this.#held(command.key, claim, false);
+  }
+
+  extend(command: CommandOf<'extend'>): Outcome {
+    const claim = this.#claims.get(claimIdOf(command.key));
+    if (claim === undefined || !isTenure(claim, command)) return notHeld(claim);
+    return this.#extend(command.key, claim, command.durationMs);
+  }
+
+  /** Releasing what nobody holds is done already. */
+  release(command: CommandOf<'release'>): Outcome {
+    const claim = this.#claims.get(claimIdOf(command.key));
+    if (claim === undefined) return done;
+    if (!isTenure(claim, command)) return notHeld(claim);
+    this.#claims.end(claim);
+    return done;
+  }
+
+  /** Needs no holder and is kept for the next one. */
+  pin(command: CommandOf<'pin' | 'unpin'>): Outcome {
+    const id = claimIdOf(command.key);
+    if (command.kind === 'pin') this.#claims.pin(id, command.entity);
+    else this.#claims.unpin(id, command.entity);
+    return done;
+  }
+
+  #extend(key: LeaseKey, claim: Claim, durationMs: number): Outcome {
+    if (claim.session !== null) {
+      const detail = `the claim lives by lease ${claim.session.id}: renew that one`;
+      return { kind: 'refused', refusal: { code: 'conflict', detail } };
+    }
+    this.#claims.extend(claim, durationMs);
+    return this.#held(key, claim, false);
+  }
+
+  #held(key: LeaseKey, claim: Claim, created: boolean): Outcome {
+    return { kind: 'claim', claim: this.#claims.view(claim, this.#standing.timeMs, key), created };
+  }
+
+  #denied(claim: Claim): Outcome {
+    const remainingMs = this.#claims.remainingMs(claim, this.#standing.timeMs);
+    return { kind: 'refused', refusal: { code: 'claim-denied', holder: claim.holder, fence: claim.fence, remainingMs } };
+  }
+}
+
+function isTenure(claim: Claim, asked: { readonly holder: string; readonly fence: number | null }): boolean {
+  return claim.holder === asked.holder && (asked.fence === null || claim.fence === asked.fence);
+}
+
+function notHeld(claim: Claim | undefined): Outcome {
+  return { kind: 'refused', refusal: { code: 'not-held', ...holderFact(claim) } };
+}

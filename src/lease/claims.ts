@@ -1,0 +1,206 @@
+// Claims: who holds which lease since when, by time of its own or by a session. The rules of claiming are in `claiming.ts`.
+import { assert } from '../assert.ts';
+import { type Changes, recordNames, type Saved } from './changes.ts';
+import type { LeaseKey } from './commands.ts';
+import { deadlineAfter, type Expiring, type ExpiryQueue } from './expiry-queue.ts';
+import { leaseKeyOf, scopePrefix, type Scope } from './lease-key.ts';
+import type { Lease } from './lessor.ts';
+import { OrderedMap } from './ordered-map.ts';
+import type { ClaimView, Page } from './outcomes.ts';
+import type { Pins, PinSet } from './pins.ts';
+import type { Standing } from './standing.ts';
+
+/**
+ * One tenure: a key of the reserved part whose value is the holder. A plain claim is at the same time the lease that it lives by,
+ * so that it costs one object and one record. Never rewritten as a key: its modRevision is its fence, its version 1.
+ */
+export class Claim implements Expiring, Saved {
+  /** The key in the reserved part; also the private lease's id, which no granted lease can have. */
+  readonly id: string;
+  readonly holder: string;
+  /** The key's createRevision: index of the entry that began the tenure. */
+  readonly fence: number;
+  /** Null for a plain claim. */
+  session: Lease | null;
+  /** Of the private lease; without meaning while `session` is not null. */
+  durationMs: number;
+  /** Of the private lease; without meaning while `session` is not null. */
+  deadlineMs: number;
+  /** Invariant: queued exactly while it is plain and nobody pins it. */
+  queuePosition = -1;
+  savedChecksum = 0;
+
+  constructor(id: string, holder: string, fence: number, session: Lease | null, durationMs: number, deadlineMs: number) {
+    this.id = id;
+    this.holder = holder;
+    this.fence = fence;
+    this.session = session;
+    this.durationMs = durationMs;
+    this.deadlineMs = deadlineMs;
+  }
+}
+
+/** All claims, by id. */
+export class Claims {
+  readonly #claims = new OrderedMap<Claim>();
+  readonly #standing: Standing;
+  readonly #changes: Changes;
+  readonly #queue: ExpiryQueue;
+  readonly #pins: Pins;
+  readonly #vacated: (key: LeaseKey, index: number) => void;
+
+  constructor(
+    standing: Standing,
+    changes: Changes,
+    queue: ExpiryQueue,
+    pins: Pins,
+    vacated: (key: LeaseKey, index: number) => void,
+  ) {
+    this.#standing = standing;
+    this.#changes = changes;
+    this.#queue = queue;
+    this.#pins = pins;
+    this.#vacated = vacated;
+  }
+
+  get size(): number {
+    return this.#claims.size;
+  }
+
+  get(id: string): Claim | undefined {
+    return this.#claims.get(id);
+  }
+
+  /** Begins a plain tenure on a lease that must be free. */
+  begin(id: string, holder: string, durationMs: number): Claim {
+    const claim = new Claim(id, holder, this.#standing.index, null, durationMs, deadlineAfter(this.#standing.timeMs, durationMs));
+    this.#begin(claim);
+    this.#queueUnlessPinned(claim);
+    return claim;
+  }
+
+  /** Begins a tenure by a session on a lease that must be free. */
+  beginBySession(id: string, holder: string, session: Lease): Claim {
+    const claim = new Claim(id, holder, this.#standing.index, session, 0, 0);
+    this.#begin(claim);
+    session.attach(id);
+    return claim;
+  }
+
+  /** Moves a plain claim's deadline to `durationMs` from now, never back. */
+  extend(claim: Claim, durationMs: number): void {
+    assert(claim.session === null, `${JSON.stringify(claim.id)} lives by a session`);
+    const deadlineMs = deadlineAfter(this.#standing.timeMs, durationMs);
+    if (deadlineMs <= claim.deadlineMs) return;
+    this.#mark(claim);
+    claim.deadlineMs = deadlineMs;
+    claim.durationMs = durationMs;
+    if (claim.queuePosition !== -1) this.#queue.moved(claim);
+  }
+
+  /** The tenure goes on, by this session from now on. */
+  moveToSession(claim: Claim, session: Lease): void {
+    if (claim.session === session) return;
+    this.#mark(claim);
+    claim.session?.detach(claim.id);
+    this.#queue.remove(claim);
+    claim.session = session;
+    claim.durationMs = 0;
+    claim.deadlineMs = 0;
+    session.attach(claim.id);
+  }
+
+  /** The session ends, but not the tenure: the claim is a plain one from now on, with the session's duration and deadline. */
+  outliveSession(claim: Claim): void {
+    const session = claim.session;
+    assert(session !== null, `${JSON.stringify(claim.id)} lives by no session`);
+    this.#mark(claim);
+    session.detach(claim.id);
+    claim.session = null;
+    claim.durationMs = session.ttlMs;
+    claim.deadlineMs = session.deadlineMs;
+    this.#queueUnlessPinned(claim);
+  }
+
+  /** Ends the tenure: the key is deleted, whoever waits is told. Pins stay. */
+  end(claim: Claim): void {
+    this.#mark(claim);
+    this.#claims.delete(claim.id);
+    this.#queue.remove(claim);
+    claim.session?.detach(claim.id);
+    this.#standing.keyChanged();
+    this.#vacated(leaseKeyOf(claim.id), this.#standing.index);
+  }
+
+  /** Time stands still for the claim from its first pin on, and counts again after the last: a deadline that passed is due at once. */
+  pin(id: string, entity: string): void {
+    const claim = this.#claims.get(id);
+    if (this.#pins.add(id, entity) && claim !== undefined) this.#queue.remove(claim);
+  }
+
+  unpin(id: string, entity: string): void {
+    const claim = this.#claims.get(id);
+    if (this.#pins.remove(id, entity) && claim?.session === null) this.#queue.add(claim);
+  }
+
+  /** Takes a claim from an image; false if there is one of that id. */
+  restore(claim: Claim): boolean {
+    if (this.#claims.get(claim.id) !== undefined) return false;
+    this.#claims.set(claim.id, claim);
+    if (claim.session === null) this.#queueUnlessPinned(claim);
+    else claim.session.attach(claim.id);
+    return true;
+  }
+
+  /** Takes the pins on one key from an image; false if there are some already. */
+  restorePins(set: PinSet): boolean {
+    if (!this.#pins.restore(set)) return false;
+    const claim = this.#claims.get(set.claimId);
+    if (claim !== undefined) this.#queue.remove(claim);
+    return true;
+  }
+
+  /** All claims, in order. */
+  all(): Iterable<Claim> {
+    return this.#claims.range('', null);
+  }
+
+  /** Null while pinned: then no time can end it. Never negative. */
+  remainingMs(claim: Claim, nowMs: number): number | null {
+    if (this.#pins.has(claim.id)) return null;
+    return Math.max(0, (claim.session ?? claim).deadlineMs - nowMs);
+  }
+
+  /** `key` spares taking the id apart where it is known. */
+  view(claim: Claim, nowMs: number, key: LeaseKey = leaseKeyOf(claim.id)): ClaimView {
+    return {
+      namespace: key.namespace,
+      model: key.model,
+      lease: key.lease,
+      holder: claim.holder,
+      fence: claim.fence,
+      durationMs: claim.session?.ttlMs ?? claim.durationMs,
+      remainingMs: this.remainingMs(claim, nowMs),
+      session: claim.session?.id ?? null,
+      pinnedBy: this.#pins.entities(claim.id),
+    };
+  }
+
+  page(scope: Scope | null, after: string | null, limit: number, nowMs: number): Page<ClaimView> {
+    return this.#claims.page(scopePrefix(scope), after, limit, (claim) => this.view(claim, nowMs));
+  }
+
+  #begin(claim: Claim): void {
+    this.#mark(claim);
+    this.#claims.set(claim.id, claim);
+    this.#standing.keyChanged();
+  }
+
+  #queueUnlessPinned(claim: Claim): void {
+    if (!this.#pins.has(claim.id)) this.#queue.add(claim);
+  }
+
+  #mark(claim: Claim): void {
+    this.#changes.mark(recordNames.claim(claim.id), claim.savedChecksum);
+  }
+}

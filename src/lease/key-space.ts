@@ -1,0 +1,121 @@
+// The keys of users: values with their revisions and the lease they live by, in order. Claims are keys too, see `claims.ts`.
+import { type Changes, recordNames, type Saved } from './changes.ts';
+import type { Lease } from './lessor.ts';
+import { OrderedMap } from './ordered-map.ts';
+import type { KeyView, Page } from './outcomes.ts';
+import type { Standing } from './standing.ts';
+
+/** One key. A revision is the index of the entry that wrote. */
+export interface KeyRecord extends Saved {
+  readonly key: string;
+  value: string;
+  readonly createRevision: number;
+  modRevision: number;
+  /** Puts since it was created, 1 for the first. */
+  version: number;
+  /** Null: lives until it is deleted. Invariant: the key is among the lease's attached. */
+  lease: Lease | null;
+}
+
+/**
+ * The users' part of the one key space; the claims' part stands before it, as their keys begin with a character that no user's key
+ * may contain.
+ */
+export class KeySpace {
+  readonly #keys = new OrderedMap<KeyRecord>();
+  readonly #standing: Standing;
+  readonly #changes: Changes;
+
+  constructor(standing: Standing, changes: Changes) {
+    this.#standing = standing;
+    this.#changes = changes;
+  }
+
+  get(key: string): KeyRecord | undefined {
+    return this.#keys.get(key);
+  }
+
+  /** Writes a key and gives it that lease, or none. */
+  put(key: string, value: string, lease: Lease | null): KeyRecord {
+    const index = this.#standing.index;
+    let record = this.#keys.get(key);
+    if (record === undefined) {
+      record = { key, value, createRevision: index, modRevision: index, version: 1, lease: null, savedChecksum: 0 };
+      this.#mark(record);
+      this.#keys.set(key, record);
+    } else {
+      this.#mark(record);
+      record.value = value;
+      record.modRevision = index;
+      record.version += 1;
+    }
+    attachTo(record, lease);
+    this.#standing.keyChanged();
+    return record;
+  }
+
+  /** Deletes a key; false if there is none. */
+  delete(key: string): boolean {
+    const record = this.#keys.get(key);
+    if (record === undefined) return false;
+    this.#mark(record);
+    attachTo(record, null);
+    this.#keys.delete(key);
+    this.#standing.keyChanged();
+    return true;
+  }
+
+  /** Deletes all keys that begin with the prefix; how many they were. */
+  deletePrefix(prefix: string): number {
+    const records = [...this.#keys.range(prefix, null)];
+    for (const record of records) this.delete(record.key);
+    return records.length;
+  }
+
+  /** Lets a key live by that lease from now on, or by none. Not a change of the key: no revision moves. */
+  attach(record: KeyRecord, lease: Lease | null): void {
+    if (record.lease === lease) return;
+    this.#mark(record);
+    attachTo(record, lease);
+  }
+
+  /** Takes a key from an image; false if there is one of that name. */
+  restore(record: KeyRecord): boolean {
+    if (this.#keys.get(record.key) !== undefined) return false;
+    this.#keys.set(record.key, record);
+    record.lease?.attach(record.key);
+    return true;
+  }
+
+  /** The keys that begin with the prefix, in order. */
+  range(prefix: string): Iterable<KeyRecord> {
+    return this.#keys.range(prefix, null);
+  }
+
+  page(prefix: string, after: string | null, limit: number): Page<KeyView> {
+    return this.#keys.page(prefix, after, limit, keyView);
+  }
+
+  #mark(record: KeyRecord): void {
+    this.#changes.mark(recordNames.key(record.key), record.savedChecksum);
+  }
+}
+
+/** A key as it is shown. */
+export function keyView(record: KeyRecord): KeyView {
+  return {
+    key: record.key,
+    value: record.value,
+    createRevision: record.createRevision,
+    modRevision: record.modRevision,
+    version: record.version,
+    lease: record.lease?.id ?? null,
+  };
+}
+
+function attachTo(record: KeyRecord, lease: Lease | null): void {
+  if (record.lease === lease) return;
+  record.lease?.detach(record.key);
+  record.lease = lease;
+  lease?.attach(record.key);
+}

@@ -1,0 +1,45 @@
+// A map whose keys are also kept in order: found by hash, listed by prefix, shown in pages.
+import type { Page } from './outcomes.ts';
+import { OrderedKeys } from './ordered-keys.ts';
+
+/** Values by string key. What looks up one key never touches the order; what lists a prefix never touches the rest. */
+export class OrderedMap<Value> {
+  readonly #values = new Map<string, Value>();
+  readonly #order = new OrderedKeys();
+
+  get size(): number {
+    return this.#values.size;
+  }
+
+  get(key: string): Value | undefined {
+    return this.#values.get(key);
+  }
+
+  /** Adds a value under a key that has none, or replaces it. */
+  set(key: string, value: Value): void {
+    if (!this.#values.has(key)) this.#order.add(key);
+    this.#values.set(key, value);
+  }
+
+  /** False if there was none. */
+  delete(key: string): boolean {
+    return this.#values.delete(key) && this.#order.delete(key);
+  }
+
+  /** The values whose keys begin with `prefix` and are greater than `after`, in order. The map must not change meanwhile. */
+  *range(prefix: string, after: string | null): Generator<Value, void, undefined> {
+    for (const key of this.#order.range(prefix, after)) yield this.#values.get(key) as Value;
+  }
+
+  /** The first `limit` values of that range as they are shown; `next` is the last one's key when more follow. */
+  page<View>(prefix: string, after: string | null, limit: number, view: (value: Value) => View): Page<View> {
+    const items: View[] = [];
+    let last: string | null = null;
+    for (const key of this.#order.range(prefix, after)) {
+      if (items.length >= limit) return { items, next: last };
+      items.push(view(this.#values.get(key) as Value));
+      last = key;
+    }
+    return { items, next: null };
+  }
+}

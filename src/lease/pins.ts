@@ -1,0 +1,85 @@
+// Pins: entities that keep a claim from expiring. They belong to the claim's key, whether or not anybody holds it.
+import { type Changes, recordNames, type Saved } from './changes.ts';
+import { leaseKeyOf, scopePrefix, type Scope } from './lease-key.ts';
+import { OrderedMap } from './ordered-map.ts';
+import type { PinView } from './outcomes.ts';
+
+/** The pins on one claim's key. */
+export interface PinSet extends Saved {
+  readonly claimId: string;
+  /** Sorted, never empty; replaced, not changed, so that a view may keep it. */
+  entities: readonly string[];
+}
+
+const none: readonly string[] = [];
+
+/** All pins, by claim id. */
+export class Pins {
+  readonly #sets = new OrderedMap<PinSet>();
+  readonly #changes: Changes;
+
+  constructor(changes: Changes) {
+    this.#changes = changes;
+  }
+
+  has(claimId: string): boolean {
+    return this.#sets.size > 0 && this.#sets.get(claimId) !== undefined;
+  }
+
+  /** The set itself, for saving it. */
+  get(claimId: string): PinSet | undefined {
+    return this.#sets.get(claimId);
+  }
+
+  /** Sorted; empty where nobody pins. */
+  entities(claimId: string): readonly string[] {
+    return this.#sets.get(claimId)?.entities ?? none;
+  }
+
+  /** True if this is the first pin on the key. A pin that is there already changes nothing. */
+  add(claimId: string, entity: string): boolean {
+    const set = this.#sets.get(claimId);
+    if (set === undefined) {
+      this.#changes.mark(recordNames.pins(claimId), 0);
+      this.#sets.set(claimId, { claimId, entities: [entity], savedChecksum: 0 });
+      return true;
+    }
+    if (set.entities.includes(entity)) return false;
+    this.#changes.mark(recordNames.pins(claimId), set.savedChecksum);
+    set.entities = [...set.entities, entity].sort();
+    return false;
+  }
+
+  /** True if this was the last pin on the key. A pin that is not there changes nothing. */
+  remove(claimId: string, entity: string): boolean {
+    const set = this.#sets.get(claimId);
+    if (set === undefined || !set.entities.includes(entity)) return false;
+    this.#changes.mark(recordNames.pins(claimId), set.savedChecksum);
+    if (set.entities.length > 1) {
+      set.entities = set.entities.filter((each) => each !== entity);
+      return false;
+    }
+    return this.#sets.delete(claimId);
+  }
+
+  /** Takes a set from an image; false if there is one for that key. */
+  restore(set: PinSet): boolean {
+    if (this.#sets.get(set.claimId) !== undefined) return false;
+    this.#sets.set(set.claimId, set);
+    return true;
+  }
+
+  /** All sets, in order. */
+  all(): Iterable<PinSet> {
+    return this.#sets.range('', null);
+  }
+
+  /** The pins in a scope, in order, those on keys that nobody holds included. */
+  views(scope: Scope | null): PinView[] {
+    const views: PinView[] = [];
+    for (const set of this.#sets.range(scopePrefix(scope), null)) {
+      views.push({ ...leaseKeyOf(set.claimId), entities: set.entities });
+    }
+    return views;
+  }
+}

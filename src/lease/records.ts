@@ -1,0 +1,126 @@
+// The records of the saved image: their names, what they hold as plain arrays, and reading them back in disbelief.
+import type { Claim } from './claims.ts';
+import { claimIdOf, leaseKeyOf } from './lease-key.ts';
+import type { KeyRecord } from './key-space.ts';
+import type { Lease } from './lessor.ts';
+import { leaseIdProblem, nameProblem, storeKeyProblem, valueProblem } from './names.ts';
+import type { PinSet } from './pins.ts';
+import type { Standing } from './standing.ts';
+
+/** Version of everything below. An image of another version is refused. */
+const imageVersion = 1;
+
+/** An image that cannot be what this version saved. Nothing of it may be used. */
+export class ImageError extends Error {
+  override readonly name = 'ImageError';
+  readonly code = 'bad-image';
+}
+
+/** What a record says, checked by itself; whether the leases that it names exist is checked when all are there. */
+export type ImageRecord =
+  | { readonly kind: 'claim'; readonly id: string; readonly holder: string; readonly fence: number; readonly term: ClaimTerm }
+  | {
+      readonly kind: 'key';
+      readonly key: string;
+      readonly value: string;
+      readonly createRevision: number;
+      readonly modRevision: number;
+      readonly version: number;
+      readonly lease: string | null;
+    }
+  | { readonly kind: 'lease'; readonly id: string; readonly ttlMs: number; readonly deadlineMs: number }
+  | { readonly kind: 'pins'; readonly claimId: string; readonly entities: readonly string[] }
+  | { readonly kind: 'standing'; readonly timeMs: number; readonly revision: number };
+
+/** How long a claim lasts: as long as its session, or by time of its own. */
+export type ClaimTerm = { readonly session: string } | { readonly session: null; readonly durationMs: number; readonly deadlineMs: number };
+
+export function claimContent(claim: Claim): unknown[] {
+  if (claim.session !== null) return [claim.holder, claim.fence, claim.session.id];
+  return [claim.holder, claim.fence, claim.durationMs, claim.deadlineMs];
+}
+
+export function keyContent(record: KeyRecord): unknown[] {
+  return [record.value, record.createRevision, record.modRevision, record.version, record.lease?.id ?? null];
+}
+
+export function leaseContent(lease: Lease): unknown[] {
+  return [lease.ttlMs, lease.deadlineMs];
+}
+
+export function pinsContent(set: PinSet): unknown[] {
+  return [...set.entities];
+}
+
+export function standingContent(standing: Standing): unknown[] {
+  return [imageVersion, standing.timeMs, standing.revision];
+}
+
+/** Reads a record. Throws {@link ImageError} on anything that this version does not save. */
+export function readRecord(name: string, content: unknown): ImageRecord {
+  const record = Array.isArray(content) ? read(name.slice(0, 1), name.slice(1), content) : null;
+  if (record === null) throw new ImageError(`the image's record ${JSON.stringify(name)} is not one of version ${imageVersion}`);
+  return record;
+}
+
+function read(letter: string, id: string, content: readonly unknown[]): ImageRecord | null {
+  switch (letter) {
+    case 'c':
+      return isClaimIdOfNames(id) ? readClaim(id, content) : null;
+    case 'k': {
+      const [value, createRevision, modRevision, version, lease] = content;
+      if (content.length !== 5 || storeKeyProblem(id) !== null || typeof value !== 'string' || valueProblem(value) !== null) return null;
+      if (!isCount(createRevision) || !isCount(modRevision) || !isCount(version) || modRevision < createRevision) return null;
+      return lease === null || isLeaseId(lease) ? { kind: 'key', key: id, value, createRevision, modRevision, version, lease } : null;
+    }
+    case 'l': {
+      const [ttlMs, deadlineMs] = content;
+      if (content.length !== 2 || !isLeaseId(id) || !isCount(ttlMs) || !isTime(deadlineMs)) return null;
+      return { kind: 'lease', id, ttlMs, deadlineMs };
+    }
+    case 'p': {
+      const entities: string[] = [];
+      for (const entity of content) {
+        const last = entities[entities.length - 1];
+        if (typeof entity !== 'string' || nameProblem(entity) !== null || (last !== undefined && last >= entity)) return null;
+        entities.push(entity);
+      }
+      return entities.length > 0 && isClaimIdOfNames(id) ? { kind: 'pins', claimId: id, entities } : null;
+    }
+    case 'm': {
+      const [version, timeMs, revision] = content;
+      if (id !== '' || content.length !== 3 || version !== imageVersion || !isTime(timeMs) || !isTime(revision)) return null;
+      return { kind: 'standing', timeMs, revision };
+    }
+    default:
+      return null;
+  }
+}
+
+function readClaim(id: string, content: readonly unknown[]): ImageRecord | null {
+  const [holder, fence, third, deadlineMs] = content;
+  if (typeof holder !== 'string' || nameProblem(holder) !== null || !isCount(fence)) return null;
+  if (content.length === 3 && isLeaseId(third)) return { kind: 'claim', id, holder, fence, term: { session: third } };
+  if (content.length !== 4 || !isCount(third) || !isTime(deadlineMs)) return null;
+  return { kind: 'claim', id, holder, fence, term: { session: null, durationMs: third, deadlineMs } };
+}
+
+function isClaimIdOfNames(id: string): boolean {
+  const key = leaseKeyOf(id);
+  const named = nameProblem(key.namespace) === null && nameProblem(key.model) === null && nameProblem(key.lease) === null;
+  return named && claimIdOf(key) === id;
+}
+
+function isLeaseId(value: unknown): value is string {
+  return typeof value === 'string' && leaseIdProblem(value) === null;
+}
+
+/** A whole number from 1 on: an index, a version, a duration. */
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 1;
+}
+
+/** A whole number from 0 on: lease time, or a revision before the first change. */
+function isTime(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}

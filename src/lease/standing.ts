@@ -1,0 +1,19 @@
+// Where the state stands: the entry being applied, lease time, and the revision of the last change of a key.
+
+import type { Saved } from './changes.ts';
+
+/** Shared by the parts of the state machine; moved only by it, and by `keyChanged`. */
+export class Standing implements Saved {
+  /** Index of the entry that is being applied, or was last. */
+  index = 0;
+  /** Lease time: the greatest time of any entry applied, in milliseconds. */
+  timeMs = 0;
+  /** Index of the last entry that put or deleted a key, a claim's included; 0 before the first. Invariant: at most `index`. */
+  revision = 0;
+  savedChecksum = 0;
+
+  /** A key was put or deleted by the present entry. */
+  keyChanged(): void {
+    this.revision = this.index;
+  }
+}

@@ -1,0 +1,24 @@
+// The trapdoor: "I hold this lease" as an assertion about the log, decided where the gated write is applied. Nothing is left to race.
+import { claimIdOf } from './lease-key.ts';
+import type { Claims } from './claims.ts';
+import { holderFact } from './claiming.ts';
+import type { Assertion } from './commands.ts';
+import type { Outcome } from './outcomes.ts';
+
+/**
+ * The refusal for the first assertion that does not hold now, null if all hold. One holds if the claim exists, and the holder and
+ * the fence are those given. `minIndex` needs no look: whatever is applied now comes after the entry that it names.
+ */
+export function refuteAssertions(asserted: readonly Assertion[], claims: Claims): Outcome | null {
+  for (const assertion of asserted) {
+    const claim = claims.get(claimIdOf(assertion));
+    if (
+      claim === undefined ||
+      (assertion.holder !== undefined && assertion.holder !== claim.holder) ||
+      (assertion.fence !== undefined && assertion.fence !== claim.fence)
+    ) {
+      return { kind: 'refused', refusal: { code: 'assertion-failed', failed: assertion, ...holderFact(claim) } };
+    }
+  }
+  return null;
+}
