@@ -10,7 +10,7 @@ import {
   toConfState,
 } from '../../src/raft/confchange.ts';
 import { formatConfiguration, formatProgressMap, parseChanges } from './confchange-text.ts';
-import { type Block, type DataFile, readDataFiles, valueOf } from './datadriven.ts';
+import { type Block, type DataFile, readDataFiles, valueFor } from './datadriven.ts';
 
 const files = readDataFiles('confchange/testdata');
 const LIMITS = { maxMessages: 10, maxBytes: 0 };
@@ -53,7 +53,7 @@ function replay(file: DataFile): void {
 function run(block: Block, changer: Changer): ChangeResult {
   if (block.command === 'leave-joint') return changer.leaveJoint();
   const changes = parseChanges(block.input);
-  return block.command === 'simple' ? changer.simple(changes) : changer.enterJoint(valueOf(block, 'autoleave') === 'true', changes);
+  return block.command === 'simple' ? changer.simple(changes) : changer.enterJoint(valueFor(block, 'autoleave') === 'true', changes);
 }
 
 function print({ configuration, progress }: Membership): string {

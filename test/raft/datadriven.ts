@@ -116,13 +116,13 @@ function splitTopLevel(list: string): string[] {
 }
 
 /** The values of `key`, undefined where the block has no such argument. */
-export function valuesOf(block: Block, key: string): readonly string[] | undefined {
+export function valuesFor(block: Block, key: string): readonly string[] | undefined {
   return block.arguments.find((argument) => argument.key === key)?.values;
 }
 
 /** The one value of `key`. */
-export function valueOf(block: Block, key: string): string | undefined {
-  return valuesOf(block, key)?.[0];
+export function valueFor(block: Block, key: string): string | undefined {
+  return valuesFor(block, key)?.[0];
 }
 
 /** The keys that stand alone. */

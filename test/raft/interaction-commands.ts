@@ -3,7 +3,7 @@ import type { Message } from '../../src/raft/messages.ts';
 import type { StepResult } from '../../src/raft/raw-node.ts';
 import type { ConfChange, NodeId } from '../../src/raft/types.ts';
 import { formatProgressMap, parseChanges } from './confchange-text.ts';
-import { type Block, bareKeys, valueOf, valuesOf } from './datadriven.ts';
+import { type Block, bareKeys, valueFor, valuesFor } from './datadriven.ts';
 import { bootstrapSnapshot, type Environment, type NodeOptions } from './interaction.ts';
 import { formatEntries, formatMessage, MESSAGE_NAMES, ROLE_NAMES } from './message-text.ts';
 import { LEVELS, type Level } from './trace-text.ts';
@@ -60,13 +60,13 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   'set-randomized-election-timeout': (environment, block) => {
     const id = numbers(block)[0] as NodeId;
-    environment.node(id).raft.setRandomizedElectionTimeout(Number(valueOf(block, 'timeout')));
+    environment.node(id).raft.setRandomizedElectionTimeout(Number(valueFor(block, 'timeout')));
     return null;
   },
   stabilize: (environment, block) => {
     const { output } = environment;
     const before = output.level;
-    const level = valueOf(block, 'log-level');
+    const level = valueFor(block, 'log-level');
     if (level !== undefined) setLevel(environment, level);
     const ids = numbers(block);
     environment.stabilize(ids.length > 0 ? ids : environment.nodes.map(({ config }) => config.id));
@@ -81,7 +81,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'tick-election': onNode((environment, id) => tick(environment, id, environment.node(id).config.electionTicks)),
   'tick-heartbeat': onNode((environment, id) => tick(environment, id, environment.node(id).config.heartbeatTicks)),
   'transfer-leadership': (environment, block) => {
-    environment.node(Number(valueOf(block, 'from'))).raft.transferLeader(Number(valueOf(block, 'to')));
+    environment.node(Number(valueFor(block, 'from'))).raft.transferLeader(Number(valueFor(block, 'to')));
     return null;
   },
 };
@@ -114,8 +114,8 @@ function onNodes(header: string, work: (environment: Environment, id: NodeId) =>
 }
 
 function addNodes(environment: Environment, block: Block): string | null {
-  const isTrue = (key: string): boolean => valueOf(block, key) === 'true';
-  const limitOf = (key: string): number | undefined => (valueOf(block, key) === undefined ? undefined : Number(valueOf(block, key)));
+  const isTrue = (key: string): boolean => valueFor(block, key) === 'true';
+  const limitOf = (key: string): number | undefined => (valueFor(block, key) === undefined ? undefined : Number(valueFor(block, key)));
   const inflight = limitOf('inflight');
   const applying = limitOf('max-committed-size-per-ready');
   const options: NodeOptions = {
@@ -124,21 +124,21 @@ function addNodes(environment: Environment, block: Block): string | null {
     checkQuorum: isTrue('checkquorum'),
     stepDownOnRemoval: isTrue('step-down-on-removal'),
     validateConfChanges: !isTrue('disable-conf-change-validation'),
-    readOnly: valueOf(block, 'read-only') === 'lease-based' ? 'lease-based' : 'safe',
+    readOnly: valueFor(block, 'read-only') === 'lease-based' ? 'lease-based' : 'safe',
     ...(inflight === undefined ? {} : { inflights: { maxMessages: inflight, maxBytes: 0 } }),
     ...(applying === undefined ? {} : { maxApplyingBytes: applying }),
   };
-  const isBootstrapped = ['voters', 'learners', 'index', 'content'].some((key) => valuesOf(block, key) !== undefined);
-  const index = Number(valueOf(block, 'index') ?? 0);
+  const isBootstrapped = ['voters', 'learners', 'index', 'content'].some((key) => valuesFor(block, key) !== undefined);
+  const index = Number(valueFor(block, 'index') ?? 0);
   if (isBootstrapped && index <= 1) return 'index must be specified as > 1 due to bootstrap';
-  const idsOf = (key: string): NodeId[] => (valuesOf(block, key) ?? []).map(Number);
+  const idsOf = (key: string): NodeId[] => (valuesFor(block, key) ?? []).map(Number);
   const snapshot = isBootstrapped ? bootstrapSnapshot(index, idsOf('voters'), idsOf('learners')) : null;
   for (let count = numbers(block)[0] as number; count > 0; count--) environment.addNode(options, snapshot);
   return null;
 }
 
 function deliverMessages(environment: Environment, block: Block): string | null {
-  const type = valueOf(block, 'type');
+  const type = valueFor(block, 'type');
   const kind = type === undefined ? null : kindOf(type);
   let count = 0;
   for (const { key, values } of block.arguments) {
@@ -157,8 +157,8 @@ function kindOf(name: string): Message['kind'] {
 
 function proposeConfChange(environment: Environment, block: Block): string | null {
   const change: ConfChange = {
-    v1: valueOf(block, 'v1') === 'true',
-    transition: (valueOf(block, 'transition') ?? 'auto') as ConfChange['transition'],
+    v1: valueFor(block, 'v1') === 'true',
+    transition: (valueFor(block, 'transition') ?? 'auto') as ConfChange['transition'],
     changes: parseChanges(block.input),
   };
   const result: StepResult = environment.node(numbers(block)[0] as NodeId).raft.proposeConfChange(change);

@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { committedIndex, jointCommittedIndex, jointVoteResult, type VoteResult, voteResult } from '../../src/raft/quorum.ts';
 import type { Index, NodeId } from '../../src/raft/types.ts';
-import { type Block, readDataFiles, valuesOf } from './datadriven.ts';
+import { type Block, readDataFiles, valuesFor } from './datadriven.ts';
 
 const files = readDataFiles('quorum/testdata');
 let replayed = 0;
@@ -33,8 +33,8 @@ interface Configured {
 }
 
 function readConfiguration(block: Block): Configured {
-  const incoming = new Set((valuesOf(block, 'cfg') ?? []).filter((id) => id !== '').map(Number));
-  const joint = valuesOf(block, 'cfgj');
+  const incoming = new Set((valuesFor(block, 'cfg') ?? []).filter((id) => id !== '').map(Number));
+  const joint = valuesFor(block, 'cfgj');
   const outgoing = joint === undefined ? undefined : new Set(joint[0] === 'zero' ? [] : joint.map(Number));
   return { incoming, outgoing, ids: [...new Set([...incoming, ...(outgoing ?? [])])] };
 }
@@ -42,7 +42,7 @@ function readConfiguration(block: Block): Configured {
 /** Values by id; those given as `_` are missing, as nothing is known of them. */
 function readValues<T>(block: Block, key: string, ids: readonly NodeId[], parse: (text: string) => T): Map<NodeId, T> {
   const values = new Map<NodeId, T>();
-  const texts = (valuesOf(block, key) ?? []).filter((text) => text !== '');
+  const texts = (valuesFor(block, key) ?? []).filter((text) => text !== '');
   texts.forEach((text, position) => {
     if (text !== '_') values.set(ids[position] as NodeId, parse(text));
   });
