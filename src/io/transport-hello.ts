@@ -1,0 +1,148 @@
+// How two nodes introduce themselves, and the reasons for which one turns the other away.
+import type { Codec, PeerInfo } from '../env.ts';
+import type { NodeId } from '../raft/types.ts';
+import { MalformedBytesError } from './bytes.ts';
+import { frameOf } from './frame.ts';
+
+/** Changes when a node of the old form could misunderstand the new one. */
+export const PROTOCOL_VERSION = 1;
+/** Greatest frame before both sides know each other. */
+export const GREETING_MAX_BYTES = 4_096;
+const TEXT_MAX_LENGTH = 512;
+
+/** The kind bytes of an introduction. They stay the same in every version of the protocol, and so does the first field of a hello. */
+export const GREETING_KINDS = { hello: 1, ready: 2, refused: 3 } as const;
+
+export interface Hello {
+  readonly version: number;
+  readonly cluster: string;
+  readonly peer: PeerInfo;
+  /** The random id of the sender's data directory. */
+  readonly disk: string;
+  /** The number that the sender takes the receiver for. */
+  readonly expected: NodeId;
+  /** Drawn anew by every process: tells a restarted peer from one that merely connects again. */
+  readonly instance: string;
+  /** How often the sender has dialled the receiver by now. An attempt that is not younger than what stands is out of date. */
+  readonly dial: number;
+}
+
+/** Who is expected at the other end, and what this node knows of its cluster. */
+export interface Circle {
+  readonly self: PeerInfo;
+  readonly cluster: string;
+  readonly members: readonly { readonly node: NodeId; readonly name: string }[];
+}
+
+export type RefusalCode = 'version' | 'cluster' | 'member' | 'number' | 'directory';
+
+/** Why a peer is turned away, in words for the people there. No retry mends any of these. */
+export interface Refusal {
+  readonly code: RefusalCode;
+  readonly text: string;
+}
+
+export function helloFrame(hello: Hello, codec: Codec): Buffer {
+  const { version, cluster, peer, disk, expected, instance, dial } = hello;
+  return frameOf(GREETING_KINDS.hello, codec.encode([version, cluster, peer.node, peer.name, peer.http, disk, expected, instance, dial]));
+}
+
+/** Throws on anything that is no hello. One of another version is answered with nothing but that version. */
+export function readHello(body: Uint8Array, codec: Codec): Hello | { readonly version: number; readonly cluster: null } {
+  const fields = codec.decode(body);
+  if (!Array.isArray(fields)) throw new MalformedBytesError('a hello that is not a list');
+  const [version, cluster, node, name, http, disk, expected, instance, dial] = fields as unknown[];
+  if (version !== PROTOCOL_VERSION) return { version: whole(version), cluster: null };
+  if (fields.length !== 9) throw new MalformedBytesError(`a hello of ${fields.length} fields`);
+  return {
+    version,
+    cluster: text(cluster),
+    peer: { node: whole(node), name: text(name), http: text(http) },
+    disk: text(disk),
+    expected: whole(expected),
+    instance: text(instance),
+    dial: whole(dial),
+  };
+}
+
+export function readyFrame(): Buffer {
+  return frameOf(GREETING_KINDS.ready, new Uint8Array(0));
+}
+
+export function refusedFrame(refusal: Refusal, codec: Codec): Buffer {
+  return frameOf(GREETING_KINDS.refused, codec.encode([refusal.code, refusal.text]));
+}
+
+/** Throws on anything that is no refusal. The text is fit to be printed: it has no control characters. */
+export function readRefusal(body: Uint8Array, codec: Codec): Refusal {
+  const fields = codec.decode(body);
+  if (!Array.isArray(fields) || fields.length !== 2) throw new MalformedBytesError('a refusal of another form');
+  const code = fields[0] as unknown;
+  if (code !== 'version' && code !== 'cluster' && code !== 'member' && code !== 'number' && code !== 'directory') {
+    throw new MalformedBytesError('a refusal for no known reason');
+  }
+  return { code, text: text(fields[1]).replaceAll(/\p{Cc}/gu, ' ') };
+}
+
+/** Why `hello` is not that of a peer of this cluster; null when it is. `dialled` is whom this node called, null when it was called. */
+export function objection(hello: ReturnType<typeof readHello>, circle: Circle, dialled: NodeId | null): Refusal | null {
+  const { self, cluster, members } = circle;
+  if (hello.cluster === null) {
+    return {
+      code: 'version',
+      text: `${self.name} speaks version ${PROTOCOL_VERSION} of the protocol between nodes, the other side version ${hello.version}; run the same release on both`,
+    };
+  }
+  const { node, name } = hello.peer;
+  if (hello.cluster !== cluster) {
+    return {
+      code: 'cluster',
+      text: `${self.name} belongs to cluster ${cluster}, ${name} to cluster ${hello.cluster}; check the members' addresses and the data directories`,
+    };
+  }
+  if (name === self.name) {
+    return { code: 'number', text: `${name} met a node that calls itself ${name} too; check the members' addresses` };
+  }
+  const member = members.find((known) => known.name === name);
+  if (member === undefined) {
+    return { code: 'member', text: `${name} is no member of the cluster that ${self.name} knows (${names(circle)}); add it there first` };
+  }
+  if (member.node !== node) {
+    return {
+      code: 'number',
+      text: `${name} calls itself number ${node}, but ${self.name} knows it as number ${member.node}; start both with the same list of members`,
+    };
+  }
+  if (hello.expected !== self.node || (dialled !== null && dialled !== node)) {
+    return {
+      code: 'number',
+      text: `${name} (number ${node}) and ${self.name} (number ${self.node}) met where one expected somebody else; check the members' addresses`,
+    };
+  }
+  return null;
+}
+
+/** What a peer is told whose data directory is not the one that is known for its name. */
+export function directoryRefusal(name: string, self: string): Refusal {
+  return {
+    code: 'directory',
+    text: `${name} is known to ${self} with another data directory; its own was emptied or replaced. Restore the old one, or remove the member and add it as a new one`,
+  };
+}
+
+function names(circle: Circle): string {
+  return [circle.self, ...circle.members]
+    .sort((left, right) => left.node - right.node)
+    .map((member) => member.name)
+    .join(', ');
+}
+
+function whole(value: unknown): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw new MalformedBytesError('not a whole number');
+  return value;
+}
+
+function text(value: unknown): string {
+  if (typeof value !== 'string' || value.length > TEXT_MAX_LENGTH) throw new MalformedBytesError('not a short text');
+  return value;
+}

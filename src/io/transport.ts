@@ -1,0 +1,253 @@
+// The network between nodes: frames over TCP, one connection for each pair, bounded queues, dropping rather than growing.
+//
+// Not here: encryption and proof of identity. Who can reach the port and knows the cluster's id can pose as a member; keep the port
+// on a network of the members' own.
+import { randomBytes } from 'node:crypto';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Address } from '../config.ts';
+import type { Cancel, Clock, Codec, PeerFrame, PeerInfo, Random, Transport, TransportEvents } from '../env.ts';
+import type { NodeId } from '../raft/types.ts';
+import { Greeting, type GreetingOwner, type House } from './transport-greeting.ts';
+import { GREETING_MAX_BYTES, type Hello, type Refusal } from './transport-hello.ts';
+import { newCounters, TRANSPORT_LIMITS, type TransportCounters, type TransportLimits } from './transport-limits.ts';
+import { Link } from './transport-link.ts';
+import { Peer } from './transport-peer.ts';
+import { Wire } from './wire.ts';
+
+export interface TransportOptions {
+  readonly self: PeerInfo;
+  /** The cluster's id, the same on all its members. */
+  readonly cluster: string;
+  /** The random id of this node's data directory. */
+  readonly disk: string;
+  readonly listen: Address;
+  /** All other members; this node itself is left out if it is among them. */
+  readonly peers: readonly { readonly node: NodeId; readonly name: string; readonly address: Address }[];
+  /** See {@link House.vetPeer}. A rejection closes the connection and is tried again. */
+  vetPeer(name: string, disk: string): Promise<boolean>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly codec: Codec;
+  readonly limits?: Partial<TransportLimits>;
+}
+
+/** A transport that can be looked into. */
+export interface TcpTransport extends Transport {
+  readonly counters: Readonly<TransportCounters>;
+  /** Where it listens: the port that was drawn when 0 was asked for. */
+  readonly port: number;
+}
+
+/** Binds the port. Rejects with an error for people when that cannot be done. */
+export async function openTransport(options: TransportOptions): Promise<TcpTransport> {
+  const server = createServer();
+  const limits = { ...TRANSPORT_LIMITS, ...options.limits };
+  server.maxConnections = limits.connectionsMax;
+  const transport = new Sockets(server, options, limits);
+  await listen(server, options.listen);
+  return transport;
+}
+
+function listen(server: Server, address: Address): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: NodeJS.ErrnoException): void => reject(new Error(unboundText(error, address), { cause: error }));
+    server.once('error', fail);
+    server.listen({ host: address.host, port: address.port }, () => {
+      server.off('error', fail);
+      // Later ones concern a single connection (no file descriptor was left for it): the server goes on listening.
+      server.on('error', () => {});
+      resolve();
+    });
+  });
+}
+
+function unboundText(error: NodeJS.ErrnoException, { host, port }: Address): string {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `Port ${port} of ${host}, which nodes would use to reach this one, is in use by another process. Stop that process, or choose another peer port.`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `${host} is no address of this machine, so nothing can listen for other nodes at ${host}:${port}. Choose another peer address.`;
+    case 'EACCES':
+      return `This user may not listen on port ${port} of ${host}. Choose a peer port above 1023.`;
+    default:
+      return `Cannot listen for other nodes at ${host}:${port}: ${error.message}`;
+  }
+}
+
+class Sockets implements TcpTransport, GreetingOwner {
+  readonly counters: TransportCounters = newCounters();
+  readonly #server: Server;
+  readonly #house: House;
+  readonly #peers = new Map<NodeId, Peer>();
+  readonly #options: TransportOptions;
+  /** Every connection that lives. */
+  readonly #links = new Set<Link>();
+  /** Connections that came in and have not been accepted, oldest first. */
+  readonly #strangers = new Set<Link>();
+  readonly #told = new Set<string>();
+  #events: TransportEvents | null = null;
+  #startedMs = 0;
+  /** Whether any peer has ever accepted this process. */
+  #met = false;
+  #stopSweeping: Cancel = () => {};
+  /** Who waits for the end; null before close. */
+  #closing: (() => void)[] | null = null;
+  #stopClosing: Cancel = () => {};
+  #unbound = false;
+  #closed = false;
+
+  constructor(server: Server, options: TransportOptions, limits: TransportLimits) {
+    this.#server = server;
+    this.#options = options;
+    const { self, cluster, disk, codec, clock } = options;
+    const members = options.peers.filter((peer) => peer.node !== self.node);
+    this.#house = {
+      self,
+      cluster,
+      members,
+      disk,
+      instance: randomBytes(8).toString('hex'),
+      codec,
+      clock,
+      limits,
+      counters: this.counters,
+      vetPeer: (name, peerDisk) => options.vetPeer(name, peerDisk),
+    };
+    server.on('connection', (socket) => this.#receive(socket));
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    return address !== null && typeof address === 'object' ? address.port : 0;
+  }
+
+  start(events: TransportEvents): void {
+    if (this.#events !== null || this.#closing !== null) return;
+    this.#events = events;
+    this.#startedMs = this.#house.clock.now();
+    const { self, codec, random, peers } = this.#options;
+    const host = {
+      house: this.#house,
+      wire: new Wire(self.node, codec),
+      random,
+      owner: this,
+      events,
+      adopt: (link: Link) => this.#adopt(link),
+    };
+    for (const { node, name, address } of peers) {
+      if (node === self.node) continue;
+      const peer = new Peer(node, name, address, host);
+      this.#peers.set(node, peer);
+      peer.dial();
+    }
+    this.#sweepLater();
+  }
+
+  send(to: NodeId, frame: PeerFrame): boolean {
+    return this.#peers.get(to)?.send(frame) ?? false;
+  }
+
+  close(done: () => void): void {
+    if (this.#closed) {
+      process.nextTick(done);
+      return;
+    }
+    if (this.#closing !== null) {
+      this.#closing.push(done);
+      return;
+    }
+    this.#closing = [done];
+    this.#stopSweeping();
+    for (const peer of this.#peers.values()) peer.stop()?.end();
+    for (const stranger of [...this.#strangers]) stranger.close();
+    this.#stopClosing = this.#house.clock.after(this.#house.limits.closeMaxMs, () => {
+      for (const link of [...this.#links]) link.close();
+    });
+    this.#server.close(() => {
+      this.#unbound = true;
+      this.#settleClose();
+    });
+  }
+
+  #settleClose(): void {
+    if (!this.#unbound || this.#links.size > 0 || this.#closed) return;
+    this.#closed = true;
+    this.#stopClosing();
+    for (const done of this.#closing ?? []) done();
+  }
+
+  // -------------------------------------------------------------- greetings
+
+  dials(node: NodeId): number {
+    return this.#peers.get(node)?.dials ?? 0;
+  }
+
+  heard(greeting: Greeting, hello: Hello): boolean {
+    return this.#peers.get(hello.peer.node)?.heard(greeting, hello) ?? false;
+  }
+
+  accepted(greeting: Greeting, hello: Hello): void {
+    this.#strangers.delete(greeting.link);
+    this.#met = true;
+    this.#peers.get(hello.peer.node)?.accepted(greeting, hello);
+  }
+
+  failed(greeting: Greeting, refusal: Refusal | null): void {
+    const node = greeting.dialled ?? greeting.hello?.peer.node;
+    if (node === undefined) return;
+    this.#peers.get(node)?.failed(greeting, refusal);
+    if (refusal !== null) this.#tell(node, refusal);
+  }
+
+  /**
+   * A refusal for this node's directory is final. Any other may be the mistake of the side that refuses (a stranger at a peer's address,
+   * a peer of another release): it is reported only by a node that no peer has accepted, and not before they had a chance to.
+   */
+  #tell(node: NodeId, refusal: Refusal): void {
+    const { clock, limits } = this.#house;
+    if (refusal.code !== 'directory' && (this.#met || clock.now() - this.#startedMs < limits.refusalGraceMs)) return;
+    const key = `${node} ${refusal.text}`;
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
+    this.#events?.refused(node, refusal.text);
+  }
+
+  // -------------------------------------------------------------- connections
+
+  #receive(socket: Socket): void {
+    // Before the start there is nobody to answer; this node will dial all peers itself.
+    if (this.#events === null || this.#closing !== null) {
+      socket.on('error', () => {});
+      socket.destroy();
+      return;
+    }
+    if (this.#strangers.size >= this.#house.limits.greetingsMax) {
+      const [oldest] = this.#strangers;
+      this.counters.timedOut++;
+      oldest?.close();
+    }
+    const link = new Link(socket, GREETING_MAX_BYTES, this.#house.limits, this.counters);
+    this.#adopt(link);
+    this.#strangers.add(link);
+    new Greeting(link, null, this.#house, this);
+  }
+
+  #adopt(link: Link): void {
+    this.#links.add(link);
+    link.onGone = () => {
+      this.#links.delete(link);
+      this.#strangers.delete(link);
+      this.#settleClose();
+    };
+  }
+
+  #sweepLater(): void {
+    const { clock, limits } = this.#house;
+    const sweepMs = Math.ceil(Math.min(1_000, limits.stuckMaxMs / 5, limits.partialFrameMaxMs / 5));
+    this.#stopSweeping = clock.after(sweepMs, () => {
+      for (const link of [...this.#links]) link.sweep(sweepMs);
+      this.#sweepLater();
+    });
+  }
+}
