@@ -4,7 +4,7 @@ import { LeaseholdError } from '../client/errors.ts';
 import { type Call, pathOf, type Reply } from '../client/http.ts';
 import { type ClaimBody, claimLine } from './format.ts';
 import { DONE, type Finish, type Io, runSession, type Session, withSharedFlags } from './session.ts';
-import { durationMs, index, integerIn, type LeaseName, leaseName, UsageError } from './values.ts';
+import { durationMs, durationOption, index, integerIn, type LeaseName, leaseName, UsageError } from './values.ts';
 
 /** The longest wait that one call may ask for; longer ones are made of several. */
 const LONGEST_WAIT_MS = 300_000;
@@ -42,10 +42,16 @@ export function addClaimCommands(program: Command, io: Io, finish: Finish): void
     `extend ${NAME}`,
     'extend a lease that the holder has; never shortens it',
     (command) =>
-      withHolder(command).requiredOption('--duration <duration>', 'how long to hold it from now', durationMs).option('--fence <n>', 'only in this tenure', index),
+      withHolder(command)
+        .requiredOption('--duration <duration>', 'how long to hold it from now', durationMs)
+        .option('--fence <n>', 'only in this tenure', index),
     async (session, name, { holder, duration, fence }) => {
       const body = { holder, durationMs: duration, ...(fence === undefined ? {} : { fence }) };
-      return printClaim(session, await session.call({ method: 'POST', path: `${pathOfLease(name)}/extend`, body, effect: 'repeatable' }), 'extended for');
+      return printClaim(
+        session,
+        await session.call({ method: 'POST', path: `${pathOfLease(name)}/extend`, body, effect: 'repeatable' }),
+        'extended for',
+      );
     },
   );
   leaseCommand<{ holder: string; fence?: number }>(
@@ -62,9 +68,19 @@ export function addClaimCommands(program: Command, io: Io, finish: Finish): void
   leaseCommand<{ holder: string; attempt?: number }>(
     `check ${NAME}`,
     'ask whether the holder has the lease now, and get the assertion for a gated write',
-    (command) => withHolder(command).option('--attempt <n>', 'which attempt of a transaction this is; from 1 on the assertion carries the index', integerIn(0, 1_000_000)),
+    (command) =>
+      withHolder(command).option(
+        '--attempt <n>',
+        'which attempt of a transaction this is; from 1 on the assertion carries the index',
+        integerIn(0, 1_000_000),
+      ),
     async (session, name, { holder, attempt }) => {
-      const reply = await session.call({ method: 'POST', path: `${pathOfLease(name)}/check`, body: { holder, ...(attempt === undefined ? {} : { attempt }) }, effect: 'none' });
+      const reply = await session.call({
+        method: 'POST',
+        path: `${pathOfLease(name)}/check`,
+        body: { holder, ...(attempt === undefined ? {} : { attempt }) },
+        effect: 'none',
+      });
       const { fence, index: at } = reply.body as { fence: number; index: number };
       session.print(reply.body, [`${holder} holds ${nameText(name)}, fence ${fence}, at index ${at}`]);
       return DONE;
@@ -74,14 +90,20 @@ export function addClaimCommands(program: Command, io: Io, finish: Finish): void
     `get ${NAME}`,
     'show who holds a lease',
     (command) => command.option('--stale', 'from the node asked, without asking the leader'),
-    async (session, name, { stale }) => printClaim(session, await session.call({ method: 'GET', path: pathOfLease(name), query: consistency(stale), effect: 'none' })),
+    async (session, name, { stale }) =>
+      printClaim(session, await session.call({ method: 'GET', path: pathOfLease(name), query: consistency(stale), effect: 'none' })),
   );
   leaseCommand<{ timeout: number }>(
     `wait ${NAME}`,
     'wait until nobody holds a lease',
-    (command) => command.option('--timeout <duration>', 'how long', durationMs, 30_000),
+    (command) => command.addOption(durationOption('--timeout <duration>', 'how long', '30s')),
     async (session, name, { timeout }) => {
-      const ask = (ms: number): Call => ({ method: 'GET', path: `${pathOfLease(name)}/expired`, effect: 'none', wait: { field: 'timeoutMs', ms } });
+      const ask = (ms: number): Call => ({
+        method: 'GET',
+        path: `${pathOfLease(name)}/expired`,
+        effect: 'none',
+        wait: { field: 'timeoutMs', ms },
+      });
       const reply = await inPieces(timeout, 'wait-timeout', (ms) => session.call(ask(ms)));
       session.print(reply.body, [`${nameText(name)} is free`]);
       return DONE;
@@ -113,13 +135,20 @@ export function consistency(stale: boolean | undefined): { consistency?: string 
   return stale ? { consistency: 'stale' } : {};
 }
 
-async function claim(session: Session, name: LeaseName, flags: { holder: string; duration?: number; session?: string; wait?: number }): Promise<number> {
+async function claim(
+  session: Session,
+  name: LeaseName,
+  flags: { holder: string; duration?: number; session?: string; wait?: number },
+): Promise<number> {
   const { holder, duration, session: id, wait } = flags;
   if ((duration === undefined) === (id === undefined)) throw new UsageError('claim needs one of --duration 15s and --session ID');
   const body = id === undefined ? { holder, durationMs: duration } : { holder, session: id };
   const call: Call = { method: 'PUT', path: pathOfLease(name), body, effect: 'repeatable' };
   // A wait longer than one call can be is queued for anew, at the end of the queue.
-  const reply = wait === undefined ? await session.call(call) : await inPieces(wait, 'claim-denied', (ms) => session.call({ ...call, wait: { field: 'waitMs', ms } }));
+  const reply =
+    wait === undefined
+      ? await session.call(call)
+      : await inPieces(wait, 'claim-denied', (ms) => session.call({ ...call, wait: { field: 'waitMs', ms } }));
   return printClaim(session, reply, reply.status === 201 ? 'claimed by' : 'extended for');
 }
 

@@ -77,8 +77,10 @@ async function runCluster(flags: Flags, io: Io): Promise<number> {
 
 /** The nodes' names, ports and directories. Throws `UsageError` when the ports do not fit. */
 function placesOf({ nodes, data, httpPort, peerPort }: Flags): NodePlace[] {
-  if (Math.max(httpPort, peerPort) + nodes - 1 > 65_535) throw new UsageError(`${nodes} ports counted up from there go beyond 65535: give lower ones`);
-  if (Math.abs(httpPort - peerPort) < nodes) throw new UsageError(`--http-port ${httpPort} and --peer-port ${peerPort} overlap: ${nodes} ports are needed from each on`);
+  if (Math.max(httpPort, peerPort) + nodes - 1 > 65_535)
+    throw new UsageError(`${nodes} ports counted up from there go beyond 65535: give lower ones`);
+  if (Math.abs(httpPort - peerPort) < nodes)
+    throw new UsageError(`--http-port ${httpPort} and --peer-port ${peerPort} overlap: ${nodes} ports are needed from each on`);
   return Array.from({ length: nodes }, (_, position) => ({
     id: `n${position + 1}`,
     http: `${HOST}:${httpPort + position}`,
@@ -125,7 +127,13 @@ function stopOnSignal(cluster: LocalCluster, io: Io, close: (code: number) => vo
 async function carryOut(cluster: LocalCluster, request: ControlRequest): Promise<ControlReply> {
   switch (request.do) {
     case 'status':
-      return { ok: true, text: cluster.processes().map((node) => `${node.id}  ${node.state.padEnd(7)}  ${node.pid === null ? '' : `pid ${node.pid}, `}http://${node.http}`).join('\n') };
+      return {
+        ok: true,
+        text: cluster
+          .processes()
+          .map((node) => `${node.id}  ${node.state.padEnd(7)}  ${node.pid === null ? '' : `pid ${node.pid}, `}http://${node.http}`)
+          .join('\n'),
+      };
     case 'kill':
       return { ok: true, text: await cluster.kill(request.node) };
     case 'pause':
@@ -135,7 +143,10 @@ async function carryOut(cluster: LocalCluster, request: ControlRequest): Promise
     case 'restart':
       return { ok: true, text: await cluster.restart(request.node) };
     default:
-      return { ok: false, text: `what is ${JSON.stringify((request as { do: unknown }).do)}? There are status, kill, pause, resume and restart` };
+      return {
+        ok: false,
+        text: `what is ${JSON.stringify((request as { do: unknown }).do)}? There are status, kill, pause, resume and restart`,
+      };
   }
 }
 

@@ -22,7 +22,9 @@ export function addClusterCommands(program: Command, io: Io, finish: Finish): vo
   const list = withSharedFlags(program.command('list [NAMESPACE/MODEL]').description('list the leases that are held'));
   list.option('--stale', 'from the node asked, without asking the leader').action(async (model: string | undefined) => {
     const path = pathOfModel('/v1/leases', model);
-    await runSession(io, finish, list, model ?? 'the leases', (session) => printLeases(session, path, list.opts<{ stale?: boolean }>().stale));
+    await runSession(io, finish, list, model ?? 'the leases', (session) =>
+      printLeases(session, path, list.opts<{ stale?: boolean }>().stale),
+    );
   });
 
   const pins = withSharedFlags(program.command('pins [NAMESPACE/MODEL]').description('list the pins, which keep leases from expiring'));
@@ -37,14 +39,21 @@ export function addClusterCommands(program: Command, io: Io, finish: Finish): vo
     });
   });
 
-  const status = withSharedFlags(program.command('status').description('show the nodes, who leads, and how far each has come; exits 3 without a leader'));
+  const status = withSharedFlags(
+    program.command('status').description('show the nodes, who leads, and how far each has come; exits 3 without a leader'),
+  );
   status.action(async () => await runSession(io, finish, status, 'the cluster', printStatus));
 
   const transfer = withSharedFlags(program.command('transfer').description('hand leadership to another node'));
   transfer.option('--to <id>', 'to this node (default: the one that is furthest)', memberId).action(async () => {
     const { to } = transfer.opts<{ to?: string }>();
     await runSession(io, finish, transfer, 'the transfer', async (session) => {
-      const reply = await session.call({ method: 'POST', path: '/v1/cluster/transfer', body: to === undefined ? {} : { to }, effect: to === undefined ? 'once' : 'repeatable' });
+      const reply = await session.call({
+        method: 'POST',
+        path: '/v1/cluster/transfer',
+        body: to === undefined ? {} : { to },
+        effect: to === undefined ? 'once' : 'repeatable',
+      });
       const { leader, term } = reply.body as { leader: string; term: number };
       session.print(reply.body, [`${leader} leads term ${term}`]);
       return DONE;
@@ -77,7 +86,9 @@ async function printLeases(session: Session, path: string, stale: boolean | unde
 /** Asks every endpoint and shows the view of the one that knows most: the leader's, else that of the highest term. */
 async function printStatus(session: Session): Promise<number> {
   const { caller } = session;
-  const answers = await Promise.allSettled(caller.endpoints.map((endpoint) => caller.callAt(endpoint, { method: 'GET', path: '/v1/cluster', effect: 'none' })));
+  const answers = await Promise.allSettled(
+    caller.endpoints.map((endpoint) => caller.callAt(endpoint, { method: 'GET', path: '/v1/cluster', effect: 'none' })),
+  );
   const views = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.body as ClusterBody] : []));
   const rank = (view: ClusterBody) => view.term * 2 + (view.leader === view.node ? 1 : 0);
   const best = views.sort((left, right) => rank(right) - rank(left))[0];
@@ -85,8 +96,13 @@ async function printStatus(session: Session): Promise<number> {
     const failed = answers.find((answer) => answer.status === 'rejected');
     throw failed?.reason ?? new LeaseholdError('unreachable', null, 'not-accepted', 'no endpoint answered');
   }
-  const silent = caller.endpoints.flatMap((endpoint, position) => (answers[position]?.status === 'rejected' ? [`${endpoint} does not answer`] : []));
-  const head = best.leader === null ? `no leader in term ${best.term}, as ${best.node} sees it` : `${best.leader} leads term ${best.term}, committed up to index ${best.commitIndex}`;
+  const silent = caller.endpoints.flatMap((endpoint, position) =>
+    answers[position]?.status === 'rejected' ? [`${endpoint} does not answer`] : [],
+  );
+  const head =
+    best.leader === null
+      ? `no leader in term ${best.term}, as ${best.node} sees it`
+      : `${best.leader} leads term ${best.term}, committed up to index ${best.commitIndex}`;
   session.print(best, [head, ...memberTable(best.members), ...silent]);
   return best.leader === null ? EXIT.notAccepted : DONE;
 }

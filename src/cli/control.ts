@@ -66,7 +66,9 @@ export async function askCluster(dataDir: string, request: ControlRequest): Prom
   try {
     return await askSocket(file.control, request);
   } catch (error) {
-    throw new Error(`the cluster on ${dataDir} (pid ${file.pid}) does not answer, it has probably ended: ${(error as Error).message}`, { cause: error });
+    throw new Error(`the cluster on ${dataDir} (pid ${file.pid}) does not answer, it has probably ended: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }
 
@@ -98,7 +100,8 @@ export async function serveControl(dataDir: string, handle: (request: ControlReq
     () => readClusterFile(dataDir),
     () => null,
   );
-  if (running !== null) throw new Error(`a cluster runs on ${dataDir} already (pid ${running.pid}): stop that one, or give this one another --data`);
+  if (running !== null)
+    throw new Error(`a cluster runs on ${dataDir} already (pid ${running.pid}): stop that one, or give this one another --data`);
   const near = join(resolve(dataDir), 'control.sock');
   const far = Buffer.byteLength(near) > SOCKET_PATH_MAX_BYTES ? mkdtempSync(join(tmpdir(), 'leasehold-')) : null;
   const path = far === null ? near : join(far, 'control.sock');

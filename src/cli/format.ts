@@ -30,7 +30,8 @@ export function duration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${(Math.floor(ms / 100) / 10).toFixed(1)} s`;
   const seconds = Math.floor(ms / 1_000);
-  const pair = (large: number, largeUnit: string, small: number, smallUnit: string) => `${large} ${largeUnit}${small === 0 ? '' : ` ${small} ${smallUnit}`}`;
+  const pair = (large: number, largeUnit: string, small: number, smallUnit: string) =>
+    `${large} ${largeUnit}${small === 0 ? '' : ` ${small} ${smallUnit}`}`;
   if (seconds < 3_600) return pair(Math.floor(seconds / 60), 'min', seconds % 60, 's');
   const minutes = Math.floor(seconds / 60);
   if (minutes < 1_440) return pair(Math.floor(minutes / 60), 'h', minutes % 60, 'min');
@@ -86,7 +87,10 @@ export function explain(error: LeaseholdError, subject: string, endpoints: reado
       return [`${subject} is denied: ${who}${until}.`, 'Queue for it with --wait 30s, or claim it again later.'];
     }
     case 'not-held':
-      return [`${subject} is not held in that way: ${who}.`, typeof holder === 'string' ? 'Wait until it is free: leasehold wait' : 'Claim it first: leasehold claim'];
+      return [
+        `${subject} is not held in that way: ${who}.`,
+        typeof holder === 'string' ? 'Wait until it is free: leasehold wait' : 'Claim it first: leasehold claim',
+      ];
     case 'lease-not-found':
       return [`${subject} is held by nobody.`];
     case 'wait-timeout':
@@ -102,7 +106,10 @@ export function explain(error: LeaseholdError, subject: string, endpoints: reado
     case 'overloaded':
       return [`Not accepted: ${error.message}.`, 'The cluster is overloaded; try again later.'];
     case 'outcome-unknown':
-      return [`Unknown outcome: ${error.message}.`, 'It may or may not have been done. Look with leasehold get or check before you repeat it.'];
+      return [
+        `Unknown outcome: ${error.message}.`,
+        'It may or may not have been done. Look with leasehold get or check before you repeat it.',
+      ];
     default:
       return [`${error.message} (${error.code})`];
   }

@@ -162,7 +162,8 @@ export class LocalCluster {
     ] as const) {
       if (stream === null) continue;
       createInterface({ input: stream }).on('line', (text) => {
-        slot.lastWords = text;
+        // A trace's indented lines are not what a process wanted to say last.
+        if (!text.startsWith(' ')) slot.lastWords = text;
         relay(text);
       });
     }
@@ -172,7 +173,9 @@ export class LocalCluster {
         if (child.pid === undefined) resolve(this.#ended(slot, 'could not be started'));
       });
       // 'close' comes after the streams' last line, unlike 'exit'.
-      child.once('close', (code, signal) => resolve(this.#ended(slot, signal === null ? `ended with code ${code}` : `was ended by ${signal}`)));
+      child.once('close', (code, signal) =>
+        resolve(this.#ended(slot, signal === null ? `ended with code ${code}` : `was ended by ${signal}`)),
+      );
     });
     this.#options.changed();
   }

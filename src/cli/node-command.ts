@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { DEFAULT_TIMINGS, type NodeConfig } from '../config.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Finish, Io } from './session.ts';
-import { address, addressText, durationMs, memberId, members, UsageError } from './values.ts';
+import { address, addressText, durationOption, memberId, members, UsageError } from './values.ts';
 
 /** A node that has not stopped by then is ended: its peers have long stopped waiting for it. */
 const STOP_MS = 15_000;
@@ -28,8 +28,14 @@ export function addNodeCommand(program: Command, io: Io, finish: Finish): void {
     .requiredOption('--peer <host:port>', 'where it listens for its peers', address)
     .requiredOption('--members <list>', 'all members of the cluster, itself included: n1=host:port,n2=host:port,n3=host:port', members)
     .requiredOption('--data <dir>', 'its data directory, for no other node and no other use')
-    .option('--heartbeat <duration>', 'between two heartbeats of the leader', durationMs, DEFAULT_TIMINGS.heartbeatMs)
-    .option('--election-timeout <duration>', 'least silence after which a leader counts as lost', durationMs, DEFAULT_TIMINGS.electionTimeoutMs);
+    .addOption(durationOption('--heartbeat <duration>', 'between two heartbeats of the leader', `${DEFAULT_TIMINGS.heartbeatMs}ms`))
+    .addOption(
+      durationOption(
+        '--election-timeout <duration>',
+        'least silence after which a leader counts as lost',
+        `${DEFAULT_TIMINGS.electionTimeoutMs}ms`,
+      ),
+    );
   command.action(async () => finish(await runNode(configOf(command.opts<Flags>()), io)));
 }
 
@@ -37,11 +43,15 @@ export function addNodeCommand(program: Command, io: Io, finish: Finish): void {
 export function configOf(flags: Flags): NodeConfig {
   const { id, http, peer, heartbeat, electionTimeout } = flags;
   if (!flags.members.some((member) => member.id === id))
-    throw new UsageError(`--id ${id} is not among --members (${flags.members.map((member) => member.id).join(', ')}): add ${id}=${addressText(peer)}`);
-  if (addressText(http) === addressText(peer)) throw new UsageError(`--http and --peer are both ${addressText(http)}: give them different ports`);
+    throw new UsageError(
+      `--id ${id} is not among --members (${flags.members.map((member) => member.id).join(', ')}): add ${id}=${addressText(peer)}`,
+    );
+  if (addressText(http) === addressText(peer))
+    throw new UsageError(`--http and --peer are both ${addressText(http)}: give them different ports`);
   if (flags.data === '') throw new UsageError('--data needs a directory');
   if (heartbeat < 1) throw new UsageError('--heartbeat must be at least 1ms');
-  if (electionTimeout < 3 * heartbeat) throw new UsageError(`--election-timeout ${electionTimeout}ms must be at least three heartbeats (${3 * heartbeat}ms)`);
+  if (electionTimeout < 3 * heartbeat)
+    throw new UsageError(`--election-timeout ${electionTimeout}ms must be at least three heartbeats (${3 * heartbeat}ms)`);
   return { id, http, peer, members: flags.members, dataDir: flags.data, heartbeatMs: heartbeat, electionTimeoutMs: electionTimeout };
 }
 

@@ -17,7 +17,10 @@ export async function runCommandLine(argv: readonly string[], io: Io): Promise<n
   const program = new Command('leasehold')
     .description('Time-limited, exclusive, fenced leases from a cluster of nodes.')
     .addHelpText('after', EXIT_HELP)
-    .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.err(text.trimEnd().replace(/^error: /, 'leasehold: ')) })
+    .configureOutput({
+      writeOut: (text) => io.out(text.trimEnd()),
+      writeErr: (text) => io.err(text.trimEnd().replace(/^error: /, 'leasehold: ')),
+    })
     .showHelpAfterError('See --help.')
     .exitOverride();
   addClusterCommand(program, io, finish);
@@ -35,7 +38,9 @@ export async function runCommandLine(argv: readonly string[], io: Io): Promise<n
     }
     // Commander has printed its own words already; help that was asked for is no failure.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-    io.err(`leasehold: ${io.env.LEASEHOLD_DEBUG && error instanceof Error ? error.stack : error instanceof Error ? error.message : String(error)}`);
+    io.err(
+      `leasehold: ${io.env.LEASEHOLD_DEBUG && error instanceof Error ? error.stack : error instanceof Error ? error.message : String(error)}`,
+    );
     return EXIT.unknown;
   }
 }

@@ -4,7 +4,7 @@ import { LeaseholdError } from '../client/errors.ts';
 import { type Call, HttpCaller, type Reply } from '../client/http.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { explain } from './format.ts';
-import { DEFAULT_ENDPOINTS, durationMs, endpoints } from './values.ts';
+import { DEFAULT_ENDPOINTS, durationOption, endpoints } from './values.ts';
 
 /** Where a command writes and what it reads of its surroundings; tests give their own. */
 export interface Io {
@@ -26,7 +26,7 @@ interface SharedFlags {
 export function withSharedFlags(command: Command): Command {
   return command
     .option('--endpoint <urls>', 'any node, or several: URL[,URL…] (default: LEASEHOLD_ENDPOINT, else ports 7801 to 7803 here)', endpoints)
-    .option('--patience <duration>', 'how long to try while no node takes the call', durationMs, 5_000)
+    .addOption(durationOption('--patience <duration>', 'how long to try while no node takes the call', '5s'))
     .option('--json', 'print the answer, or the problem, as one line of JSON');
 }
 
@@ -43,7 +43,13 @@ export interface Session {
  * Runs a client command: `body` makes its calls and prints. A `LeaseholdError` that it throws is explained, `subject` being what the
  * command is about, and gives the exit code; what it returns is the exit code otherwise.
  */
-export async function runSession(io: Io, finish: Finish, command: Command, subject: string, body: (session: Session) => Promise<number>): Promise<void> {
+export async function runSession(
+  io: Io,
+  finish: Finish,
+  command: Command,
+  subject: string,
+  body: (session: Session) => Promise<number>,
+): Promise<void> {
   const flags = command.opts<SharedFlags>();
   const named = flags.endpoint ?? (io.env.LEASEHOLD_ENDPOINT ? endpoints(io.env.LEASEHOLD_ENDPOINT) : DEFAULT_ENDPOINTS);
   const caller = new HttpCaller({ endpoints: named, patienceMs: flags.patience });
@@ -62,7 +68,7 @@ export async function runSession(io: Io, finish: Finish, command: Command, subje
   } catch (error) {
     if (!(error instanceof LeaseholdError)) throw error;
     if (json) io.out(JSON.stringify({ code: error.code, status: error.status, detail: error.message, ...error.facts }));
-    else explain(error, subject, named).forEach((line, position) => io.err(position === 0 ? `leasehold: ${line}` : line));
+    else io.err(`leasehold: ${explain(error, subject, named).join('\n')}`);
     finish(exitCodeOf(error));
   } finally {
     await caller.close();

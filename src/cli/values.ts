@@ -1,9 +1,12 @@
 // Reads the values of flags and arguments: durations, addresses, members, lease names, endpoints. Each throws `UsageError` with what would do.
+import { Option } from 'commander';
 import type { Address } from '../config.ts';
 
 /** The command line is wrong in a way that its writer can mend; the message says how. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
+  /** By this, commander knows it for a bad value and says whose. */
+  readonly code = 'commander.invalidArgument';
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -13,8 +16,14 @@ export function durationMs(text: string): number {
   const match = /^(\d{1,16}(?:\.\d{1,6})?)(ms|s|m|h|d)?$/.exec(text);
   const ms = match === null ? Number.NaN : Number(match[1]) * (UNIT_MS[match[2] ?? 'ms'] ?? 1);
   const rounded = Math.round(ms);
-  if (!Number.isSafeInteger(rounded)) throw new UsageError(`"${text}" is no duration: write 500ms, 15s, 2m, 1h, or a number of milliseconds`);
+  if (!Number.isSafeInteger(rounded))
+    throw new UsageError(`"${text}" is no duration: write 500ms, 15s, 2m, 1h, or a number of milliseconds`);
   return rounded;
+}
+
+/** A flag that takes a duration and has a default, `written` as a user would. */
+export function durationOption(flags: string, description: string, written: string): Option {
+  return new Option(flags, description).argParser(durationMs).default(durationMs(written), written);
 }
 
 /** A whole number in [least, most]. */
@@ -35,7 +44,8 @@ export const index = integerIn(0, Number.MAX_SAFE_INTEGER);
 /** `host:port`; the host may be a name, an IPv4 address or an IPv6 address in brackets. */
 export function address(text: string): Address {
   const match = /^(\[[0-9a-fA-F:.]+\]|[^\s:/@[\]]+):(\d{1,5})$/.exec(text);
-  if (match?.[1] === undefined || match[2] === undefined) throw new UsageError(`"${text}" is no address: write host:port, as in 127.0.0.1:7801`);
+  if (match?.[1] === undefined || match[2] === undefined)
+    throw new UsageError(`"${text}" is no address: write host:port, as in 127.0.0.1:7801`);
   return { host: match[1].replace(/^\[|\]$/g, ''), port: port(match[2]) };
 }
 
@@ -46,7 +56,8 @@ export function addressText({ host, port: number }: Address): string {
 
 /** A member's name. */
 export function memberId(text: string): string {
-  if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/.test(text)) throw new UsageError(`"${text}" is no node id: letters, digits, - and _, at most 63 of them, as in n1`);
+  if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/.test(text))
+    throw new UsageError(`"${text}" is no node id: letters, digits, - and _, at most 63 of them, as in n1`);
   return text;
 }
 
@@ -77,7 +88,8 @@ export interface LeaseName {
 export function leaseName(text: string): LeaseName {
   const first = text.indexOf('/');
   const second = text.indexOf('/', first + 1);
-  if (first < 1 || second < first + 2 || second === text.length - 1) throw new UsageError(`"${text}" is no lease: write NAMESPACE/MODEL/LEASE, as in demo/main/leader`);
+  if (first < 1 || second < first + 2 || second === text.length - 1)
+    throw new UsageError(`"${text}" is no lease: write NAMESPACE/MODEL/LEASE, as in demo/main/leader`);
   return { namespace: text.slice(0, first), model: text.slice(first + 1, second), lease: text.slice(second + 1) };
 }
 

@@ -17,7 +17,14 @@ export class LeaseholdError extends Error {
   /** The members of the problem document beyond the standard ones: `holder`, `fence`, `remainingMs`, `index`, `failed`, … */
   readonly facts: Readonly<Record<string, unknown>>;
 
-  constructor(code: string, status: number | null, failure: FailureClass, detail: string, facts: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
+  constructor(
+    code: string,
+    status: number | null,
+    failure: FailureClass,
+    detail: string,
+    facts: Readonly<Record<string, unknown>> = {},
+    cause?: unknown,
+  ) {
     super(detail, cause === undefined ? undefined : { cause });
     this.code = code;
     this.status = status;
@@ -54,7 +61,12 @@ const STANDARD_MEMBERS = new Set(['type', 'title', 'status', 'detail', 'instance
 export function problemOf(status: number, body: unknown, endpoint: string): LeaseholdError {
   const problem = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
   if (typeof problem.code !== 'string') {
-    return new LeaseholdError('unexpected-answer', status, 'unknown', `${endpoint} answered ${status} in a way that Leasehold does not; is it another program's port?`);
+    return new LeaseholdError(
+      'unexpected-answer',
+      status,
+      'unknown',
+      `${endpoint} answered ${status} in a way that Leasehold does not; is it another program's port?`,
+    );
   }
   const facts = Object.fromEntries(Object.entries(problem).filter(([name]) => !STANDARD_MEMBERS.has(name)));
   const detail = [problem.detail, problem.title].find((text): text is string => typeof text === 'string' && text !== '') ?? problem.code;

@@ -53,7 +53,16 @@ const LONGEST_PAUSE_MS = 1_000;
 const KEEP_ALIVE_MS = 2_000;
 
 /** Errors that say no byte of the request was sent. */
-const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'ENOENT', 'UND_ERR_CONNECT_TIMEOUT']);
+const NEVER_SENT = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
+  'ENOENT',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
 
 /** Codes after which another node may take the call. */
 const TRY_ELSEWHERE = new Set(['no-leader', 'stopping', 'overloaded', 'unreachable', 'outcome-unknown']);
@@ -144,7 +153,9 @@ export class HttpCaller {
         ...(call.signal === undefined ? {} : { signal: call.signal }),
       });
       status = answer.statusCode;
-      headers = Object.fromEntries(Object.entries(answer.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]));
+      headers = Object.fromEntries(
+        Object.entries(answer.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]),
+      );
       text = await answer.body.text();
     } catch (error) {
       if (call.signal?.aborted) throw call.signal.reason;
@@ -152,21 +163,26 @@ export class HttpCaller {
     }
     const parsed = parse(text);
     if (status < 200 || status > 299) throw problemOf(status, parsed, endpoint);
-    if (text !== '' && parsed === undefined) throw problemOf(status, null, endpoint);
+    // Every answer of ours names its node; a success of some other program's must not pass for one.
+    if ((text !== '' && parsed === undefined) || !headers['leasehold-node']) throw problemOf(status, null, endpoint);
     return { status, body: parsed ?? null, headers, endpoint };
   }
 
   #lost(endpoint: string, call: Call, error: unknown): LeaseholdError {
     const code = codeOf(error);
-    if (NEVER_SENT.has(code)) return new LeaseholdError('unreachable', null, 'not-accepted', `${endpoint} cannot be reached (${code})`, {}, error);
-    const what = code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT' ? 'did not answer in time' : `broke the connection (${code})`;
+    if (NEVER_SENT.has(code))
+      return new LeaseholdError('unreachable', null, 'not-accepted', `${endpoint} cannot be reached (${code})`, {}, error);
+    const what =
+      code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT' ? 'did not answer in time' : `broke the connection (${code})`;
     if (call.effect === 'none') return new LeaseholdError('unreachable', null, 'not-accepted', `${endpoint} ${what}`, {}, error);
     return new LeaseholdError('outcome-unknown', null, 'unknown', `${endpoint} ${what} after the request was sent`, {}, error);
   }
 }
 
 function queryOf(query: Readonly<Record<string, string | number | undefined>>): string {
-  const parts = Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [`${encodeURIComponent(name)}=${encodeURIComponent(value)}`]));
+  const parts = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${encodeURIComponent(name)}=${encodeURIComponent(value)}`],
+  );
   return parts.length === 0 ? '' : `?${parts.join('&')}`;
 }
 
