@@ -2,12 +2,11 @@
 import type { Command } from 'commander';
 import { LeaseholdError } from '../client/errors.ts';
 import { type Call, pathOf, type Reply } from '../client/http.ts';
-import { type ClaimBody, claimLine } from './format.ts';
+import type { CheckReply, ClaimShape } from '../contract/claims.ts';
+import { WAIT_MAX_MS } from '../contract/limits.ts';
+import { claimLine } from './format.ts';
 import { DONE, type Finish, type Io, runSession, type Session, withSharedFlags } from './session.ts';
 import { durationMs, durationOption, index, integerIn, type LeaseName, leaseName, UsageError } from './values.ts';
-
-/** The longest wait that one call may ask for; longer ones are made of several. */
-const LONGEST_WAIT_MS = 300_000;
 
 const NAME = '<NAMESPACE/MODEL/LEASE>';
 
@@ -81,7 +80,7 @@ export function addClaimCommands(program: Command, io: Io, finish: Finish): void
         body: { holder, ...(attempt === undefined ? {} : { attempt }) },
         effect: 'none',
       });
-      const { fence, index: at } = reply.body as { fence: number; index: number };
+      const { fence, index: at } = reply.body as CheckReply;
       session.print(reply.body, [`${holder} holds ${nameText(name)}, fence ${fence}, at index ${at}`]);
       return DONE;
     },
@@ -152,12 +151,12 @@ async function claim(
   return printClaim(session, reply, reply.status === 201 ? 'claimed by' : 'extended for');
 }
 
-/** Makes one long wait of several calls: `code` is the refusal that only says that one of them ran out. */
+/** A wait longer than one call may be is made of several: `code` is the refusal that only says that one of them ran out. */
 async function inPieces(ms: number, code: string, call: (ms: number) => Promise<Reply>): Promise<Reply> {
   const until = performance.now() + ms;
   for (;;) {
     const leftMs = Math.max(1, Math.ceil(until - performance.now()));
-    const pieceMs = Math.min(leftMs, LONGEST_WAIT_MS);
+    const pieceMs = Math.min(leftMs, WAIT_MAX_MS);
     try {
       return await call(pieceMs);
     } catch (error) {
@@ -171,7 +170,7 @@ function nameText({ namespace, model, lease }: LeaseName): string {
 }
 
 function printClaim(session: Session, reply: Reply, verb?: string): number {
-  session.print(reply.body, [claimLine(reply.body as ClaimBody, verb)]);
+  session.print(reply.body, [claimLine(reply.body as ClaimShape, verb)]);
   return DONE;
 }
 

@@ -3,19 +3,13 @@
 import type { Command } from 'commander';
 import { LeaseholdError } from '../client/errors.ts';
 import { pathOf } from '../client/http.ts';
+import type { ClaimList, ClaimShape, PinList } from '../contract/claims.ts';
+import type { ClusterReply, TransferReply } from '../contract/cluster.ts';
 import { consistency } from './claim-commands.ts';
 import { EXIT } from './exit-codes.ts';
-import { type ClaimBody, claimTable, type MemberBody, memberTable, table } from './format.ts';
+import { claimTable, memberTable, table } from './format.ts';
 import { DONE, type Finish, type Io, runSession, type Session, withSharedFlags } from './session.ts';
 import { memberId, modelName } from './values.ts';
-
-interface ClusterBody {
-  readonly node: string;
-  readonly leader: string | null;
-  readonly term: number;
-  readonly commitIndex: number;
-  readonly members: readonly MemberBody[];
-}
 
 /** Adds the commands to `program`. */
 export function addClusterCommands(program: Command, io: Io, finish: Finish): void {
@@ -32,7 +26,7 @@ export function addClusterCommands(program: Command, io: Io, finish: Finish): vo
     const path = pathOfModel('/v1/pins', model);
     await runSession(io, finish, pins, model ?? 'the pins', async (session) => {
       const reply = await session.call({ method: 'GET', path, effect: 'none' });
-      const { pins: found } = reply.body as { pins: { namespace: string; model: string; lease: string; entities: string[] }[] };
+      const { pins: found } = reply.body as PinList;
       const rows = found.map((pin) => [`${pin.namespace}/${pin.model}/${pin.lease}`, pin.entities.join(', ')]);
       session.print(reply.body, rows.length === 0 ? ['nothing is pinned'] : table(['LEASE', 'PINNED BY'], rows));
       return DONE;
@@ -54,7 +48,7 @@ export function addClusterCommands(program: Command, io: Io, finish: Finish): vo
         body: to === undefined ? {} : { to },
         effect: to === undefined ? 'once' : 'repeatable',
       });
-      const { leader, term } = reply.body as { leader: string; term: number };
+      const { leader, term } = reply.body as TransferReply;
       session.print(reply.body, [`${leader} leads term ${term}`]);
       return DONE;
     });
@@ -69,12 +63,12 @@ function pathOfModel(base: string, text: string | undefined): string {
 
 /** Follows the pages to the end; each is its own reading, so a lease claimed meanwhile may or may not be among them. */
 async function printLeases(session: Session, path: string, stale: boolean | undefined): Promise<number> {
-  const leases: ClaimBody[] = [];
+  const leases: ClaimShape[] = [];
   let after: string | undefined;
   let at = 0;
   do {
     const reply = await session.call({ method: 'GET', path, query: { ...consistency(stale), after }, effect: 'none' });
-    const page = reply.body as { leases: ClaimBody[]; next?: string; index: number };
+    const page = reply.body as ClaimList;
     leases.push(...page.leases);
     after = page.next;
     at = page.index;
@@ -89,8 +83,8 @@ async function printStatus(session: Session): Promise<number> {
   const answers = await Promise.allSettled(
     caller.endpoints.map((endpoint) => caller.callAt(endpoint, { method: 'GET', path: '/v1/cluster', effect: 'none' })),
   );
-  const views = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.body as ClusterBody] : []));
-  const rank = (view: ClusterBody) => view.term * 2 + (view.leader === view.node ? 1 : 0);
+  const views = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.body as ClusterReply] : []));
+  const rank = (view: ClusterReply) => view.term * 2 + (view.leader === view.node ? 1 : 0);
   const best = views.sort((left, right) => rank(right) - rank(left))[0];
   if (best === undefined) {
     const failed = answers.find((answer) => answer.status === 'rejected');

@@ -1,29 +1,7 @@
 // Answers in few words for people. Programs use --json, which prints the answer as it came.
 import type { LeaseholdError } from '../client/errors.ts';
-
-/** A claim in an answer of the HTTP contract. */
-export interface ClaimBody {
-  readonly namespace: string;
-  readonly model: string;
-  readonly lease: string;
-  readonly holder: string;
-  readonly fence: number;
-  readonly remainingMs: number | null;
-  readonly session: string | null;
-  readonly pinnedBy: readonly string[];
-}
-
-/** A member in the answer of `GET /v1/cluster`. */
-export interface MemberBody {
-  readonly id: string;
-  readonly http: string;
-  readonly peer: string;
-  readonly role: string;
-  readonly voter: boolean;
-  readonly appliedIndex: number | null;
-  readonly lastContactMs: number | null;
-  readonly reachable: boolean;
-}
+import type { ClaimShape } from '../contract/claims.ts';
+import type { ClusterReply } from '../contract/cluster.ts';
 
 /** `850 ms`, `14.2 s`, `3 min 20 s`, `5 h 3 min`, `2 d 4 h`. */
 export function duration(ms: number): string {
@@ -39,13 +17,13 @@ export function duration(ms: number): string {
 }
 
 /** How long a claim will last: `14.2 s left`, or `pinned by a, b`. */
-export function left(claim: Pick<ClaimBody, 'remainingMs' | 'pinnedBy'>): string {
+export function left(claim: Pick<ClaimShape, 'remainingMs' | 'pinnedBy'>): string {
   if (claim.remainingMs === null) return claim.pinnedBy.length === 0 ? 'pinned' : `pinned by ${claim.pinnedBy.join(', ')}`;
   return `${duration(claim.remainingMs)} left`;
 }
 
 /** `demo/main/leader is held by alice, fence 17, 14.2 s left`, with another verb where one is given. */
-export function claimLine(claim: ClaimBody, verb = 'is held by'): string {
+export function claimLine(claim: ClaimShape, verb = 'is held by'): string {
   const session = claim.session === null ? '' : `, session ${claim.session}`;
   return `${claim.namespace}/${claim.model}/${claim.lease} ${verb} ${claim.holder}, fence ${claim.fence}${session}, ${left(claim)}`;
 }
@@ -61,12 +39,12 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   );
 }
 
-export function claimTable(claims: readonly ClaimBody[]): string[] {
+export function claimTable(claims: readonly ClaimShape[]): string[] {
   const rows = claims.map((claim) => [`${claim.namespace}/${claim.model}/${claim.lease}`, claim.holder, String(claim.fence), left(claim)]);
   return table(['LEASE', 'HOLDER', 'FENCE', 'FOR'], rows);
 }
 
-export function memberTable(list: readonly MemberBody[]): string[] {
+export function memberTable(list: ClusterReply['members']): string[] {
   const rows = list.map((member) => [
     member.id,
     member.voter ? member.role : 'learner',
