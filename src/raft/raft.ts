@@ -19,6 +19,7 @@ export class Raft {
     const state = new State(config);
     this.state = state;
     adoptMembership(state, state.membership);
+    state.drawElectionTimeout();
     this.#become('follower');
   }
 

@@ -33,7 +33,7 @@ export function readDataFiles(folder: string): readonly DataFile[] {
   const url = new URL(`${folder}/`, ROOT);
   if (!existsSync(url)) {
     const message = `etcd's data files are absent (../shared/raft-testdata/${folder} beside the project): nothing replayed`;
-    if (process.env['CI'] === 'true') throw new Error(message);
+    if (process.env.CI === 'true') throw new Error(message);
     console.warn(message);
     return [];
   }
