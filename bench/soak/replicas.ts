@@ -21,8 +21,9 @@ export async function readState(node: ClusterNode, consistency: 'stale' | 'linea
   const indexes = new Set<number>();
   const list = (path: string, member: string): Promise<Record<string, unknown>[]> =>
     readPages(node, `${path}?consistency=${consistency}`, member, indexes);
-  const claims = await list('/v1/leases', 'leases');
-  const keys = await list('/v1/kv', 'keys');
+  // The contract's shapes; an answer of another shape shows up as a difference or a missing claim.
+  const claims = (await list('/v1/leases', 'leases')) as unknown as ClaimAnswer[];
+  const keys = (await list('/v1/kv', 'keys')) as unknown as KeyAnswer[];
   const pins = await list('/v1/pins', 'pins');
   const leases = await list('/v1/lessor/leases', 'leases');
   const [index] = indexes;
