@@ -1,0 +1,182 @@
+// Real transports on this machine whose every connection runs through a relay, which can hold bytes back and reset connections.
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Transport, TransportEvents } from '../../src/env.ts';
+import { realClock } from '../../src/io/clock.ts';
+import { codec } from '../../src/io/codec.ts';
+import { realRandom } from '../../src/io/random.ts';
+import { openTransport, type TcpTransport, type TransportOptions } from '../../src/io/transport.ts';
+import type { NodeId } from '../../src/raft/types.ts';
+import type { TransportWorld } from './transport.suite.ts';
+
+const NODES: readonly NodeId[] = [1, 2, 3];
+const UNTIL_MAX_MS = 15_000;
+const HOST = '127.0.0.1';
+
+/** A connection through a relay: the sockets of the two nodes at its ends. */
+interface Passage {
+  readonly ends: ReadonlyMap<NodeId, Socket>;
+}
+
+interface Running {
+  readonly transport: TcpTransport;
+  dead: boolean;
+}
+
+export class TcpWorld implements TransportWorld {
+  readonly #limits: TransportOptions['limits'];
+  /** Relay for the dials of the first node to the second, by `1 2`. */
+  readonly #relays = new Map<string, Server>();
+  readonly #passages = new Set<Passage>();
+  readonly #blocked = new Set<string>();
+  readonly #running = new Map<NodeId, Running>();
+  readonly #closing: Promise<void>[] = [];
+
+  private constructor(limits: TransportOptions['limits']) {
+    this.#limits = limits;
+  }
+
+  static async begin(limits: TransportOptions['limits'] = {}): Promise<TcpWorld> {
+    const world = new TcpWorld(limits);
+    for (const from of NODES) {
+      for (const to of NODES) {
+        if (from !== to) world.#relays.set(`${from} ${to}`, await listening((socket) => world.#relay(socket, from, to)));
+      }
+    }
+    return world;
+  }
+
+  async open(node: NodeId, more: Partial<TransportOptions> = {}): Promise<TcpTransport> {
+    const transport = await openTransport({
+      self: { node, name: `n${node}`, http: `${HOST}:${7800 + node}` },
+      cluster: 'blue',
+      disk: `disk-${node}`,
+      listen: { host: HOST, port: 0 },
+      peers: NODES.map((peer) => ({ node: peer, name: `n${peer}`, address: { host: HOST, port: this.#relayPort(node, peer) } })),
+      vetPeer: async () => true,
+      clock: realClock,
+      random: realRandom(),
+      codec,
+      ...(this.#limits === undefined ? {} : { limits: this.#limits }),
+      ...more,
+    });
+    const running: Running = { transport, dead: false };
+    this.#running.set(node, running);
+    return muted(running);
+  }
+
+  /** The port at which `node` itself listens. */
+  port(node: NodeId): number {
+    return this.#running.get(node)?.transport.port ?? 0;
+  }
+
+  kill(node: NodeId): void {
+    const running = this.#running.get(node);
+    if (running === undefined) return;
+    running.dead = true;
+    this.#running.delete(node);
+    for (const passage of [...this.#passages]) if (passage.ends.has(node)) this.#break(passage);
+    this.#closing.push(new Promise((resolve) => running.transport.close(resolve)));
+  }
+
+  reset(one: NodeId, other: NodeId): void {
+    for (const passage of [...this.#passages]) if (passage.ends.has(one) && passage.ends.has(other)) this.#break(passage);
+  }
+
+  block(from: NodeId, to: NodeId): void {
+    this.#blocked.add(`${from} ${to}`);
+    for (const { ends } of this.#passages) if (ends.has(to)) ends.get(from)?.pause();
+  }
+
+  unblock(from: NodeId, to: NodeId): void {
+    this.#blocked.delete(`${from} ${to}`);
+    for (const { ends } of this.#passages) if (ends.has(to)) ends.get(from)?.resume();
+  }
+
+  async until(condition: () => boolean): Promise<boolean> {
+    const startedMs = performance.now();
+    while (!condition()) {
+      if (performance.now() - startedMs > UNTIL_MAX_MS) return false;
+      await this.pass(2);
+    }
+    return true;
+  }
+
+  pass(delayMs: number): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, delayMs));
+  }
+
+  async end(): Promise<void> {
+    for (const node of NODES) this.kill(node);
+    await Promise.all(this.#closing);
+    for (const relay of this.#relays.values()) await new Promise((resolve) => relay.close(resolve));
+  }
+
+  #relay(dialler: Socket, from: NodeId, to: NodeId): void {
+    const port = this.port(to);
+    if (port === 0 || !this.#running.has(from)) {
+      dialler.resetAndDestroy();
+      return;
+    }
+    const target = connect({ host: HOST, port });
+    const passage: Passage = {
+      ends: new Map([
+        [from, dialler],
+        [to, target],
+      ]),
+    };
+    this.#passages.add(passage);
+    for (const [node, near, far] of [
+      [from, dialler, target],
+      [to, target, dialler],
+    ] as const) {
+      const onward = near === dialler ? to : from;
+      near.setNoDelay(true);
+      near.on('data', (chunk) => {
+        if (!far.write(chunk)) near.pause();
+      });
+      far.on('drain', () => {
+        if (!this.#blocked.has(`${node} ${onward}`)) near.resume();
+      });
+      near.on('error', () => this.#break(passage));
+      near.on('close', () => this.#break(passage));
+      if (this.#blocked.has(`${node} ${onward}`)) near.pause();
+    }
+  }
+
+  #break(passage: Passage): void {
+    if (!this.#passages.delete(passage)) return;
+    for (const socket of passage.ends.values()) socket.resetAndDestroy();
+  }
+
+  #relayPort(from: NodeId, to: NodeId): number {
+    const address = this.#relays.get(`${from} ${to}`)?.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+}
+
+/** A dead process tells nobody anything. */
+function muted(running: Running): TcpTransport {
+  const { transport } = running;
+  return {
+    counters: transport.counters,
+    port: transport.port,
+    start(events: TransportEvents): void {
+      transport.start({
+        frame: (from, frame) => running.dead || events.frame(from, frame),
+        up: (peer) => running.dead || events.up(peer),
+        down: (peer) => running.dead || events.down(peer),
+        refused: (peer, reason) => running.dead || events.refused(peer, reason),
+      });
+    },
+    send: (to, frame) => !running.dead && transport.send(to, frame),
+    close: (done) => transport.close(done),
+  } satisfies Transport & { counters: unknown; port: number };
+}
+
+function listening(take: (socket: Socket) => void): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer(take);
+    server.once('error', reject);
+    server.listen({ host: HOST, port: 0 }, () => resolve(server));
+  });
+}
