@@ -1,0 +1,40 @@
+// Every limit of the HTTP contract, with its unit: the server refuses beyond it, the client may rely on it.
+
+/** UTF-8 bytes of a namespace, model, lease, holder or entity. */
+export const NAME_MAX_BYTES = 256;
+
+/** UTF-8 bytes of a key of the store. */
+export const KEY_MAX_BYTES = 1024;
+
+/** UTF-8 bytes of a value of the store; more is `413 too-large`. */
+export const VALUE_MAX_BYTES = 64 * 1024;
+
+/** Bytes of a request's body; more is `413 too-large`. */
+export const BODY_MAX_BYTES = 1024 * 1024;
+
+/** Shortest and longest duration, in milliseconds. The longest is the greatest integer that a JSON number carries exactly. */
+export const DURATION_MIN_MS = 1;
+export const DURATION_MAX_MS = Number.MAX_SAFE_INTEGER;
+
+/** Longest wait that one request may ask for (`waitMs`, `timeoutMs`), in milliseconds. */
+export const WAIT_MAX_MS = 300_000;
+
+/** How long `GET L/expired` waits when it is not told, in milliseconds. */
+export const WAIT_DEFAULT_MS = 30_000;
+
+/** Items on one page of a list: the default and the most. */
+export const PAGE_MAX_ITEMS = 1000;
+
+/** Bytes of values after which a page of the store ends early, so that one read cannot hold up the node. */
+export const PAGE_MAX_VALUE_BYTES = 1024 * 1024;
+
+/** Assertions of one request, comparisons of one transaction, and operations of each of its branches. */
+export const ASSERTIONS_MAX = 100;
+export const COMPARISONS_MAX = 100;
+export const TXN_OPS_MAX = 1000;
+
+/** Levels of nesting in a JSON body. */
+export const BODY_MAX_DEPTH = 16;
+
+/** Least value of a `Retry-After` header, in seconds. */
+export const RETRY_AFTER_MIN_S = 1;
