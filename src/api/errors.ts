@@ -1,0 +1,153 @@
+// Every error on its way out: the one error class of the API, and the translation of Fastify's own errors, as problem bodies.
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { InvariantError } from '../assert.ts';
+import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemCode, problemType } from '../contract/codes.ts';
+import { FORMATS } from '../contract/formats.ts';
+import { BODY_MAX_BYTES, RETRY_AFTER_MIN_S } from '../contract/limits.ts';
+import type { Problem } from '../contract/problem.ts';
+import type { Service } from '../replica/service.ts';
+import type { ApiReply } from './api.ts';
+import { stamp, stampValues } from './stamp.ts';
+
+/** Facts that stand beside the code in a problem body. */
+export type ProblemFacts = Omit<Problem, 'type' | 'title' | 'status' | 'detail' | 'code'>;
+
+/** Ends a request with a problem. Thrown by handlers and by what they call before anything was submitted. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly code: ProblemCode;
+  readonly facts: ProblemFacts;
+  /** The problem happened surely before the log: nothing was changed and nothing will be. */
+  readonly definite = true;
+
+  constructor(code: ProblemCode, detail: string, facts: ProblemFacts = {}) {
+    super(detail);
+    this.code = code;
+    this.facts = facts;
+  }
+}
+
+/** The error for an argument that is not valid; `detail` names it. */
+export function invalidArgument(detail: string): ApiError {
+  return new ApiError('invalid-argument', detail);
+}
+
+/** Sends a problem. `status` only where HTTP has a closer one than the code's; `retryAfterMs` when it is known how long to wait. */
+export function sendProblem(
+  service: Service,
+  reply: ApiReply,
+  code: ProblemCode,
+  detail: string,
+  facts: ProblemFacts = {},
+  options: { readonly status?: number; readonly retryAfterMs?: number | null } = {},
+): void {
+  const status = options.status ?? PROBLEMS[code].status;
+  stamp(service, reply);
+  reply.header('content-type', PROBLEM_MEDIA_TYPE);
+  const retryAfterS = retryAfterSeconds(code, options.retryAfterMs ?? null);
+  if (retryAfterS !== null) reply.header('retry-after', String(retryAfterS));
+  reply.code(status);
+  reply.send(problemText(code, status, detail, facts));
+}
+
+/** Sends whatever was thrown: an {@link ApiError}, one of Fastify's errors, or a fault of ours, which is told to `log` and to nobody else. */
+export function sendError(service: Service, reply: ApiReply, error: unknown, log: (line: string) => void): void {
+  // A broken invariant must end the process; Fastify has caught it, so it is thrown anew where nobody catches.
+  if (error instanceof InvariantError)
+    queueMicrotask(() => {
+      throw error;
+    });
+  if (error instanceof ApiError) {
+    sendProblem(service, reply, error.code, error.message, error.facts);
+    return;
+  }
+  const translated = translate(error);
+  if (translated.code === 'internal') log(`request failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  sendProblem(service, reply, translated.code, translated.detail);
+}
+
+/** Answers on a socket whose request could not even be read, and closes it. */
+export function answerUnreadable(service: Service, error: { readonly code?: string }, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const { status, code, detail } = unreadable(error.code ?? '');
+  const body = problemText(code, status, detail, {});
+  const [node, leader, term, index] = stampValues(service);
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n` +
+      `leasehold-node: ${node}\r\nleasehold-leader: ${leader}\r\nleasehold-term: ${term}\r\nleasehold-index: ${index}\r\n` +
+      `content-type: ${PROBLEM_MEDIA_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+function problemText(code: ProblemCode, status: number, detail: string, facts: ProblemFacts): string {
+  const problem: Problem = { type: problemType(code), title: PROBLEMS[code].title, status, detail, code, ...facts };
+  return JSON.stringify(problem);
+}
+
+function retryAfterSeconds(code: ProblemCode, retryAfterMs: number | null): number | null {
+  if (retryAfterMs !== null) return Math.max(RETRY_AFTER_MIN_S, Math.ceil(retryAfterMs / 1000));
+  const status = PROBLEMS[code].status;
+  return status === 429 || status === 503 || code === 'claim-denied' ? RETRY_AFTER_MIN_S : null;
+}
+
+function unreadable(nodeCode: string): { status: number; code: ProblemCode; detail: string } {
+  switch (nodeCode) {
+    case 'HPE_HEADER_OVERFLOW':
+      return { status: 431, code: 'too-large', detail: 'the request line and headers are too large' };
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return { status: 413, code: 'too-large', detail: 'the chunk extensions are too large' };
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return { status: 408, code: 'wait-timeout', detail: 'the request did not arrive in time' };
+    default:
+      return { status: 400, code: 'invalid-argument', detail: 'the request is not HTTP/1.1' };
+  }
+}
+
+// Fastify's errors, by their stable codes. What it calls a bad request of another kind stays one; anything else is our fault.
+function translate(error: unknown): { code: ProblemCode; detail: string } {
+  if (!(error instanceof Error)) return { code: 'internal', detail: 'the request failed inside the node' };
+  const { code, statusCode, validation, validationContext } = error as FastifyFault;
+  if (validation !== undefined) return { code: 'invalid-argument', detail: validationDetail(validation[0], validationContext ?? 'body') };
+  switch (code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return { code: 'too-large', detail: `the body has more than ${BODY_MAX_BYTES} bytes` };
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return { code: 'unsupported-media-type', detail: 'the body must be sent as application/json' };
+    case 'FST_ERR_BAD_URL':
+      return { code: 'invalid-argument', detail: 'the path is not valid percent-encoded UTF-8' };
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      return { code: 'invalid-argument', detail: 'a part of the path is too long' };
+    case 'FST_ERR_NOT_FOUND':
+      return { code: 'not-found', detail: 'there is no such path' };
+  }
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return { code: 'invalid-argument', detail: error.message };
+  return { code: 'internal', detail: 'the request failed inside the node' };
+}
+
+interface FastifyFault {
+  readonly code?: string;
+  readonly statusCode?: number;
+  readonly validation?: readonly ValidationFault[];
+  readonly validationContext?: string;
+}
+
+/** One fault as Ajv tells it. */
+interface ValidationFault {
+  readonly keyword: string;
+  readonly instancePath: string;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly message?: string;
+}
+
+function validationDetail(fault: ValidationFault | undefined, context: string): string {
+  if (fault === undefined) return `${context} is not valid`;
+  const where = fault.instancePath === '' ? `the ${context}` : fault.instancePath.slice(1).replaceAll('/', '.');
+  if (fault.keyword === 'format') return `${where} ${FORMATS[String(fault.params.format)]?.rule ?? 'is not valid'}`;
+  if (fault.keyword === 'additionalProperties')
+    return `${where} has an unknown field ${JSON.stringify(String(fault.params.additionalProperty).slice(0, 64))}`;
+  return `${where} ${fault.message ?? 'is not valid'}`;
+}

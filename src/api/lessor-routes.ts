@@ -1,0 +1,99 @@
+// The lessor: granting, renewing, revoking and looking up leases by id, and the keys attached to them.
+import { GrantBody, GrantKeyPath, GrantList, GrantPath, GrantShape } from '../contract/lessor.ts';
+import { NoBody } from '../contract/shapes.ts';
+import type { GrantView, Outcome } from '../lease/outcomes.ts';
+import type { Service } from '../replica/service.ts';
+import type { Api, ApiReply, ApiServer } from './api.ts';
+import { readCursor, writeCursor } from './cursors.ts';
+import { allowEmptyBody } from './empty-body.ts';
+import { ApiError } from './errors.ts';
+import { readLimit, readText } from './query.ts';
+import { change, changeQuietly, read, sendBody, sendRefusal } from './reply.ts';
+
+const GRANTS_URL = '/v1/lessor/leases';
+
+/** Registers the routes of the lessor. */
+export function lessorRoutes(server: ApiServer, api: Api): void {
+  const { service } = api;
+  const replies = { 200: GrantShape, 201: GrantShape };
+
+  server.post(GRANTS_URL, { schema: { body: GrantBody, response: replies } }, (request, reply) => {
+    const { id = '0', ttlMs } = request.body;
+    change(api, reply, { kind: 'grant', id: id === '0' ? null : id, ttlMs }, 'grant', sendGranted);
+  });
+
+  server.get(
+    GRANTS_URL,
+    { schema: { response: { 200: GrantList } }, config: { query: ['limit', 'after', 'consistency'] } },
+    (request, reply) => {
+      const limit = readLimit(request);
+      const after = readText(request, 'after');
+      const place = after === null ? null : readCursor(after);
+      read(api, request, reply, (view) => {
+        const { items, next } = view.state.grants(place, limit, view.nowMs);
+        const leases = items.map((grant) => grantBody(grant, view.index));
+        sendBody(
+          service,
+          reply,
+          200,
+          next === null ? { leases, index: view.index } : { leases, next: writeCursor(next), index: view.index },
+        );
+      });
+    },
+  );
+
+  server.get(
+    `${GRANTS_URL}/:id`,
+    { schema: { params: GrantPath, response: replies }, config: { query: ['consistency'] } },
+    (request, reply) => {
+      const { id } = request.params;
+      read(api, request, reply, (view) => {
+        const grant = id === '0' ? null : view.state.grant(id, view.nowMs);
+        if (grant === null) sendRefusal(service, reply, { code: 'lease-not-found', id }, view.index);
+        else sendBody(service, reply, 200, grantBody(grant, view.index));
+      });
+    },
+  );
+
+  server.post(
+    `${GRANTS_URL}/:id/renew`,
+    { schema: { params: GrantPath, body: NoBody, response: replies }, preValidation: allowEmptyBody },
+    (request, reply) => {
+      change(api, reply, { kind: 'renew', id: existing(service, request.params.id) }, 'grant', sendRenewed);
+    },
+  );
+
+  server.delete(`${GRANTS_URL}/:id`, { schema: { params: GrantPath, body: NoBody }, preValidation: allowEmptyBody }, (request, reply) => {
+    changeQuietly(api, reply, { kind: 'revoke', id: existing(service, request.params.id) });
+  });
+
+  const attachment = { schema: { params: GrantKeyPath, body: NoBody }, preValidation: allowEmptyBody };
+  server.put(`${GRANTS_URL}/:id/keys/:key`, attachment, (request, reply) => {
+    const { id, key } = request.params;
+    changeQuietly(api, reply, { kind: 'attach', id: existing(service, id), key });
+  });
+  server.delete(`${GRANTS_URL}/:id/keys/:key`, attachment, (request, reply) => {
+    const { id, key } = request.params;
+    changeQuietly(api, reply, { kind: 'detach', id: existing(service, id), key });
+  });
+}
+
+// "0" stands for no lease: it is never found, and no log is needed to know it.
+function existing(service: Service, id: string): string {
+  if (id === '0') throw new ApiError('lease-not-found', 'there is no lease 0', { id, index: service.appliedIndex });
+  return id;
+}
+
+function sendGranted(service: Service, reply: ApiReply, outcome: Extract<Outcome, { kind: 'grant' }>, index: number): void {
+  reply.header('location', `${GRANTS_URL}/${outcome.grant.id}`);
+  sendBody(service, reply, 201, grantBody(outcome.grant, index));
+}
+
+function sendRenewed(service: Service, reply: ApiReply, outcome: Extract<Outcome, { kind: 'grant' }>, index: number): void {
+  sendBody(service, reply, 200, grantBody(outcome.grant, index));
+}
+
+function grantBody(grant: GrantView, index: number): GrantShape {
+  const { id, ttlMs, remainingMs, keys, claims } = grant;
+  return { id, ttlMs, remainingMs, keys: keys as string[], claims: claims as GrantShape['claims'], index };
+}

@@ -1,0 +1,37 @@
+// Pins: PUT and DELETE on one, and their lists.
+import { PinList, PinPath } from '../contract/claims.ts';
+import { NoBody, ScopePath } from '../contract/shapes.ts';
+import type { Api, ApiReply, ApiRequest, ApiServer } from './api.ts';
+import { allowEmptyBody } from './empty-body.ts';
+import { keyOf, LEASE_URL } from './lease-routes.ts';
+import { changeQuietly, read, sendBody } from './reply.ts';
+
+/** Registers the routes of pins. */
+export function pinRoutes(server: ApiServer, api: Api): void {
+  const change = { schema: { params: PinPath, body: NoBody }, preValidation: allowEmptyBody };
+  server.put(`${LEASE_URL}/pins/:entity`, change, (request, reply) => {
+    changeQuietly(api, reply, { kind: 'pin', key: keyOf(request.params), entity: request.params.entity });
+  });
+  server.delete(`${LEASE_URL}/pins/:entity`, change, (request, reply) => {
+    changeQuietly(api, reply, { kind: 'unpin', key: keyOf(request.params), entity: request.params.entity });
+  });
+
+  const config = { query: ['consistency'] };
+  server.get('/v1/pins', { schema: { response: { 200: PinList } }, config }, (request, reply) => {
+    listPins(api, request, reply, null);
+  });
+  server.get('/v1/pins/:namespace/:model', { schema: { params: ScopePath, response: { 200: PinList } }, config }, (request, reply) => {
+    listPins(api, request, reply, { namespace: request.params.namespace, model: request.params.model });
+  });
+}
+
+function listPins(
+  api: Api,
+  request: ApiRequest,
+  reply: ApiReply,
+  scope: { readonly namespace: string; readonly model: string } | null,
+): void {
+  read(api, request, reply, (view) => {
+    sendBody(api.service, reply, 200, { pins: view.state.pins(scope), index: view.index });
+  });
+}

@@ -1,0 +1,200 @@
+// Builds the HTTP server of a node: strict parsing, one form of error, and the routes.
+
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { FORMATS } from '../contract/formats.ts';
+import { BODY_MAX_BYTES } from '../contract/limits.ts';
+import { checkLeaseName } from '../contract/secretaries.ts';
+import type { Service } from '../replica/service.ts';
+import type { Api, ApiServer } from './api.ts';
+import { parseJson } from './body.ts';
+import { LocalClaimQueue } from './claim-queue.ts';
+import { clusterRoutes } from './cluster-routes.ts';
+import { ApiError, answerUnreadable, invalidArgument, sendError, sendProblem } from './errors.ts';
+import { healthRoutes, LIVE_URL } from './health-routes.ts';
+import { KnownPaths } from './known-paths.ts';
+import { kvRoutes } from './kv-routes.ts';
+import { leaseListRoutes } from './lease-list-routes.ts';
+import { leaseRoutes } from './lease-routes.ts';
+import { lessorRoutes } from './lessor-routes.ts';
+import { pinRoutes } from './pin-routes.ts';
+import { checkQuery, parseQuery } from './query.ts';
+import { txnRoutes } from './txn-routes.ts';
+import { waitRoutes } from './wait-routes.ts';
+import { Waits } from './waits.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Names of the query parameters that the route takes; none when absent. */
+    readonly query?: readonly string[];
+  }
+}
+
+/** Limits of one node's server. */
+export interface ServerLimits {
+  /** Connections beyond this many are closed at once. */
+  readonly connectionsMax: number;
+  /** Requests that wait for something to happen; one more is refused as overloaded. */
+  readonly waitsMax: number;
+  /** How long the headers of a request may take to arrive, in milliseconds. */
+  readonly headersTimeoutMs: number;
+  /** How long a whole request may take to arrive, in milliseconds. Answers may take as long as they like. */
+  readonly requestTimeoutMs: number;
+  /** How long a connection may be idle between requests, in milliseconds. */
+  readonly keepAliveMs: number;
+}
+
+/** What the server allows unless told otherwise. */
+export const DEFAULT_SERVER_LIMITS: ServerLimits = {
+  connectionsMax: 20_000,
+  waitsMax: 20_000,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  keepAliveMs: 60_000,
+};
+
+/** What a server is made of. */
+export interface ServerOptions {
+  readonly service: Service;
+  /** Takes one line for each fault of ours; without it they are only answered. */
+  readonly log?: (line: string) => void;
+  readonly limits?: Partial<ServerLimits>;
+}
+
+/** Between two looks for connections that are too slow, in milliseconds. */
+const SLOW_CONNECTION_CHECK_MS = 1000;
+
+/** Longer than any request line that Node accepts: the length of names is judged by their own rules. */
+const PATH_PART_MAX_LENGTH = 64 * 1024;
+
+/** Makes the server; `listen` starts it, `close` fails what waits, answers what is under way, and ends. */
+export function createServer(options: ServerOptions): FastifyInstance {
+  const { service } = options;
+  const limits: ServerLimits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
+  const log = options.log ?? (() => undefined);
+  const waits = new Waits(limits.waitsMax);
+  const api: Api = { service, waits, claimQueue: new LocalClaimQueue(service) };
+
+  const fastify = Fastify({
+    bodyLimit: BODY_MAX_BYTES,
+    keepAliveTimeout: limits.keepAliveMs,
+    requestTimeout: limits.requestTimeoutMs,
+    http: { headersTimeout: limits.headersTimeoutMs, connectionsCheckingInterval: SLOW_CONNECTION_CHECK_MS },
+    // Ours below, in the form of every other error.
+    return503OnClosing: false,
+    routerOptions: {
+      maxParamLength: PATH_PART_MAX_LENGTH,
+      querystringParser: (text) => parseQuery(text) as unknown as Record<string, unknown>,
+    },
+    ajv: {
+      customOptions: {
+        coerceTypes: false,
+        removeAdditional: false,
+        useDefaults: false,
+        allErrors: false,
+        allowUnionTypes: true,
+        formats: ajvFormats(),
+      },
+    },
+    frameworkErrors: (error, _request, reply) => sendError(service, reply, error, log),
+    clientErrorHandler: (error, socket) => answerUnreadable(service, error, socket),
+  });
+  fastify.server.maxConnections = limits.connectionsMax;
+  fastify.setErrorHandler((error, _request, reply) => sendError(service, reply, error, log));
+  readJsonBodies(fastify);
+  checkLeaseNames(fastify);
+  checkRequests(fastify, api);
+  fastify.addHook('preClose', (done) => {
+    waits.stop();
+    done();
+  });
+
+  const server: ApiServer = fastify.withTypeProvider<TypeBoxTypeProvider>();
+  leaseRoutes(server, api);
+  leaseListRoutes(server, api);
+  waitRoutes(server, api);
+  pinRoutes(server, api);
+  lessorRoutes(server, api);
+  kvRoutes(server, api);
+  txnRoutes(server, api);
+  clusterRoutes(server, api);
+  healthRoutes(server, api);
+  return fastify;
+}
+
+function ajvFormats(): Record<string, (text: string) => boolean> {
+  return Object.fromEntries(Object.entries(FORMATS).map(([name, { test }]) => [name, test]));
+}
+
+function readJsonBodies(fastify: FastifyInstance): void {
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes: Buffer, done) => {
+    const encoding = request.headers['content-encoding'];
+    if (encoding !== undefined && encoding !== 'identity') {
+      done(new ApiError('unsupported-media-type', 'the body must not be compressed'));
+      return;
+    }
+    try {
+      done(null, bytes.length === 0 ? undefined : parseJson(bytes));
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+}
+
+// The secretaries judge the lease before anything in the body is looked at, so that the first thing wrong is the one told.
+function checkLeaseNames(fastify: FastifyInstance): void {
+  fastify.addHook('preValidation', (request, _reply, done) => {
+    const { namespace, model, lease } = request.params as { namespace?: string; model?: string; lease?: string };
+    const fault = namespace !== undefined && model !== undefined && lease !== undefined ? checkLeaseName(namespace, model, lease) : null;
+    done(fault === null ? undefined : invalidArgument(fault));
+  });
+}
+
+// Before a body is read: whether the node still takes requests, whether the path is known, and whether URL and query are sound.
+function checkRequests(fastify: FastifyInstance, api: Api): void {
+  const { service, waits } = api;
+  const paths = new KnownPaths();
+  fastify.addHook('onRoute', ({ url, method }) => paths.add(url, Array.isArray(method) ? method : [method]));
+  fastify.addHook('onRequest', (request, reply, done) => {
+    if (waits.stopping && request.url !== LIVE_URL) {
+      reply.header('connection', 'close');
+      sendProblem(service, reply, 'stopping', 'the node is stopping');
+      return;
+    }
+    if (request.is404) {
+      refuseUnknown(api, paths, request, reply);
+      return;
+    }
+    if (!isPlainUrl(request.url)) {
+      done(invalidArgument('the URL has a character that must be percent-encoded'));
+      return;
+    }
+    try {
+      checkQuery(request.query, request.routeOptions.config.query ?? []);
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+  fastify.setNotFoundHandler((request, reply) => refuseUnknown(api, paths, request, reply));
+}
+
+function refuseUnknown(api: Api, paths: KnownPaths, request: FastifyRequest, reply: Parameters<typeof sendProblem>[1]): void {
+  const methods = paths.methodsOf(request.url);
+  if (methods.length === 0) {
+    sendProblem(api.service, reply, 'not-found', 'there is no such path');
+    return;
+  }
+  reply.header('allow', methods.join(', '));
+  sendProblem(api.service, reply, 'method-not-allowed', `the path takes ${methods.join(', ')}`);
+}
+
+// Node lets bytes beyond ASCII through, and the router would cut a path at '#': both would name another lease than was meant.
+function isPlainUrl(url: string): boolean {
+  for (let at = 0; at < url.length; at++) {
+    const code = url.charCodeAt(at);
+    if (code <= 0x20 || code >= 0x7f || code === 0x23) return false;
+  }
+  return true;
+}
