@@ -255,12 +255,14 @@ export class RawNode {
     return this.#raft.state.role.kind;
   }
 
-  get commit(): Index {
-    return this.#raft.state.log.committed;
+  get conf(): ConfState {
+    return this.#raft.state.conf;
   }
 
-  get lastIndex(): Index {
-    return this.#raft.state.log.lastIndex();
+  /** Entries behind the last applied one, whether committed or not. */
+  unapplied(): readonly Entry[] {
+    const { log } = this.#raft.state;
+    return log.slice(log.applied + 1, log.lastIndex() + 1);
   }
 
   #softState(): SoftState {

@@ -1,0 +1,72 @@
+// How a replica is set up, and every limit that it keeps.
+import type { TraceEvent } from '../raft/trace.ts';
+import type { NodeId } from '../raft/types.ts';
+
+export interface ReplicaMember {
+  /** Number in Raft; never used again for another member. */
+  readonly node: NodeId;
+  readonly name: string;
+  /** Where it listens for its peers. */
+  readonly peer: string;
+}
+
+export interface ReplicaLimits {
+  /** Requests of this node under way; more are refused as overloaded. Claims and writes are refused at 7/8 of it, so that renewals are not. */
+  readonly maxPendingRequests: number;
+  /** Requests waiting on the leader to be proposed; more from followers are refused. */
+  readonly maxInboxRequests: number;
+  /** Most requests, and about the most bytes, in one group commit. */
+  readonly maxBatchRequests: number;
+  readonly maxBatchBytes: number;
+  /** A request that found no leader for so long is not accepted. */
+  readonly leaderWaitMs: number;
+  /** A request in the log for so long without an answer has an unknown outcome. */
+  readonly requestTimeoutMs: number;
+  /** Leases in one expiry entry. */
+  readonly maxExpiryBatch: number;
+  /** Committed bytes applied in one turn of the loop. */
+  readonly maxApplyBytes: number;
+  /** State is saved after so many changed records, or so many entries. */
+  readonly saveAfterRecords: number;
+  readonly saveAfterEntries: number;
+  /** Entries kept behind the saved state for followers that lag; one that lags further gets the state instead. */
+  readonly keepEntries: number;
+  /** Bytes of records in one piece of a state image. */
+  readonly imagePieceBytes: number;
+}
+
+export const DEFAULT_LIMITS: ReplicaLimits = {
+  maxPendingRequests: 16_384,
+  maxInboxRequests: 65_536,
+  maxBatchRequests: 4_096,
+  maxBatchBytes: 1 << 20,
+  leaderWaitMs: 1_000,
+  requestTimeoutMs: 5_000,
+  maxExpiryBatch: 512,
+  maxApplyBytes: 1 << 18,
+  saveAfterRecords: 1_024,
+  saveAfterEntries: 20_000,
+  keepEntries: 20_000,
+  imagePieceBytes: 128 * 1_024,
+};
+
+/** A change that an operator wants to see. */
+export type ReplicaEvent =
+  | { readonly kind: 'role'; readonly role: 'follower' | 'candidate' | 'leader'; readonly term: number; readonly leader: string; readonly leaderlessMs: number | null }
+  | { readonly kind: 'image-received'; readonly index: number; readonly records: number };
+
+export interface ReplicaConfig {
+  readonly node: NodeId;
+  readonly name: string;
+  /** Where it answers clients; told to the peers. */
+  readonly http: string;
+  readonly members: readonly ReplicaMember[];
+  readonly heartbeatMs: number;
+  /** Least election timeout; each wait is drawn from [this, twice this). */
+  readonly electionTimeoutMs: number;
+  readonly limits?: Partial<ReplicaLimits>;
+  readonly trace?: (event: TraceEvent) => void;
+  readonly onEvent?: (event: ReplicaEvent) => void;
+  /** The node cannot go on (a failed disk, a refusal by the cluster). Called once; nothing is promised after it. */
+  readonly onFatal: (error: Error) => void;
+}

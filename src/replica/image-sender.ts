@@ -1,0 +1,96 @@
+// Sends the saved state to a follower that is too far behind for the log, in acknowledged pieces.
+import type { Cancel, Clock, ImageReader, LogStore, PeerFrame } from '../env.ts';
+import type { NodeId, Term } from '../raft/types.ts';
+
+/** After a piece that the network did not take. */
+const RETRY_MS = 20;
+
+export interface ImageSenderHost {
+  send(to: NodeId, frame: PeerFrame): boolean;
+  /** The receiver has all of it, or it was given up. Raft is told either way. */
+  finished(to: NodeId, ok: boolean): void;
+}
+
+interface Sending {
+  readonly id: number;
+  readonly term: Term;
+  readonly reader: ImageReader;
+  position: number;
+  sentLast: boolean;
+  retry: Cancel | null;
+}
+
+/** One image at a time for each peer. */
+export class ImageSender {
+  readonly #store: LogStore;
+  readonly #clock: Clock;
+  readonly #host: ImageSenderHost;
+  readonly #pieceBytes: number;
+  #nextId = 1;
+  readonly #sending = new Map<NodeId, Sending>();
+
+  constructor(store: LogStore, clock: Clock, host: ImageSenderHost, pieceBytes: number) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#host = host;
+    this.#pieceBytes = pieceBytes;
+  }
+
+  /** Begins anew when one is under way already. */
+  start(to: NodeId, term: Term): void {
+    this.#forget(to);
+    const sending: Sending = { id: this.#nextId++, term, reader: this.#store.openImage(), position: 0, sentLast: false, retry: null };
+    this.#sending.set(to, sending);
+    this.#sendNext(to, sending);
+  }
+
+  acknowledged(from: NodeId, id: number, position: number): void {
+    const sending = this.#sending.get(from);
+    if (sending?.id !== id) return;
+    if (position < 0) this.stop(from);
+    else if (position === sending.position && sending.sentLast) this.#finish(from, true);
+    else if (position === sending.position) this.#sendNext(from, sending);
+  }
+
+  /** The peer is gone: what was sent may be lost. */
+  stop(to: NodeId): void {
+    if (this.#sending.has(to)) this.#finish(to, false);
+  }
+
+  stopAll(): void {
+    for (const to of [...this.#sending.keys()]) this.#finish(to, false);
+  }
+
+  #sendNext(to: NodeId, sending: Sending): void {
+    sending.reader.next(this.#pieceBytes, (error, records) => {
+      if (this.#sending.get(to) !== sending) return;
+      if (error !== null) {
+        this.#finish(to, false);
+        return;
+      }
+      const last = records.length === 0 ? sending.reader.meta : null;
+      sending.sentLast = last !== null;
+      const frame: PeerFrame = { kind: 'image', term: sending.term, id: sending.id, position: sending.position, records, last };
+      sending.position++;
+      this.#sendPiece(to, sending, frame);
+    });
+  }
+
+  #sendPiece(to: NodeId, sending: Sending, frame: PeerFrame): void {
+    if (this.#sending.get(to) !== sending || this.#host.send(to, frame)) return;
+    sending.retry = this.#clock.after(RETRY_MS, () => this.#sendPiece(to, sending, frame));
+  }
+
+  #finish(to: NodeId, ok: boolean): void {
+    this.#forget(to);
+    this.#host.finished(to, ok);
+  }
+
+  #forget(to: NodeId): void {
+    const sending = this.#sending.get(to);
+    if (sending === undefined) return;
+    sending.retry?.();
+    sending.reader.close();
+    this.#sending.delete(to);
+  }
+}

@@ -1,0 +1,58 @@
+// What waits on the leader to be proposed with the next group commit: its own requests and those that followers passed on.
+import type { NodeId } from '../raft/types.ts';
+import { open } from './envelope.ts';
+
+/**
+ * Requests of followers, each at most once: a follower sends its requests in ascending order, and again from the oldest unanswered
+ * one after its connection broke, so within one term everything up to the last number seen has been taken already.
+ */
+export class Inbox {
+  readonly #maxRequests: number;
+  #waiting: Uint8Array[] = [];
+  /** Last sequence taken from each (node, incarnation) in this term. */
+  readonly #taken = new Map<string, number>();
+
+  constructor(maxRequests: number) {
+    this.#maxRequests = maxRequests;
+  }
+
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0;
+  }
+
+  /** Takes a follower's requests in; returns the sequences that are refused because too many wait. Malformed ones are dropped. */
+  add(from: NodeId, envelopes: readonly Uint8Array[]): number[] {
+    const refused: number[] = [];
+    for (const envelope of envelopes) {
+      const header = open(envelope);
+      if (header === null || header.node !== from) continue;
+      const life = `${header.node}/${header.incarnation}`;
+      if (header.sequence <= (this.#taken.get(life) ?? 0)) continue;
+      this.#taken.set(life, header.sequence);
+      if (this.#waiting.length >= this.#maxRequests) refused.push(header.sequence);
+      // A copy, because the bytes are part of a larger frame that could not be freed before the log is cut.
+      else this.#waiting.push(Buffer.from(envelope));
+    }
+    return refused;
+  }
+
+  take(maxRequests: number, maxBytes: number): Uint8Array[] {
+    let count = 0;
+    let bytes = 0;
+    while (count < this.#waiting.length && count < maxRequests && bytes < maxBytes) bytes += (this.#waiting[count++] as Uint8Array).length;
+    const taken = this.#waiting.slice(0, count);
+    this.#waiting = count === this.#waiting.length ? [] : this.#waiting.slice(count);
+    return taken;
+  }
+
+  /** Puts what `take` gave back in front. */
+  putBack(envelopes: readonly Uint8Array[]): void {
+    this.#waiting = [...envelopes, ...this.#waiting];
+  }
+
+  /** A new term, or no leader any more: whoever passed requests on finds out by the log and tries again. */
+  clear(): void {
+    this.#waiting = [];
+    this.#taken.clear();
+  }
+}

@@ -1,0 +1,128 @@
+// The append thread of one node: one synced write at a time, holding all that came up while the last one was under way.
+import type { LogStore } from '../env.ts';
+import type { Message, StorageAppend, VoteRequest } from '../raft/messages.ts';
+import type { MemoryStorage } from '../raft/storage.ts';
+import type { Entry, HardState, SnapshotMeta } from '../raft/types.ts';
+
+export interface LogWriterHost {
+  /** Promises that may leave now, because what they promise is durable. */
+  release(messages: readonly Message[]): void;
+  /** Installs a received snapshot; the log has nothing of its own left then. */
+  install(snapshot: SnapshotMeta, hardState: HardState | null, done: (error?: Error) => void): void;
+  fatal(error: Error): void;
+}
+
+interface QueuedAppend {
+  readonly append: StorageAppend;
+  /** Requests for votes that go with it. */
+  readonly after: readonly VoteRequest[];
+}
+
+export class LogWriter {
+  readonly #store: LogStore;
+  readonly #storage: MemoryStorage;
+  readonly #host: LogWriterHost;
+  #queue: QueuedAppend[] = [];
+  #writing = false;
+  /** Term and vote as they are on the disk. */
+  #durable: HardState;
+
+  constructor(store: LogStore, storage: MemoryStorage, host: LogWriterHost) {
+    this.#store = store;
+    this.#storage = storage;
+    this.#host = host;
+    this.#durable = storage.initialState().hardState;
+  }
+
+  /** Whether a write is under way: then proposals wait, and go into the next one together. */
+  get isWriting(): boolean {
+    return this.#writing;
+  }
+
+  /**
+   * `after` leaves together with the append's promises. A request for votes could leave at once by the letter of the protocol;
+   * but it speaks of the last entry, and a candidate that loses that entry in a crash must not win by an old answer.
+   */
+  queue(append: StorageAppend, after: readonly VoteRequest[]): void {
+    this.#queue.push({ append, after });
+  }
+
+  /** Begins the next write, if one is wanted and none is under way. */
+  pump(): void {
+    while (!this.#writing && this.#queue.length > 0) {
+      const snapshotAt = this.#queue.findIndex(({ append }) => append.snapshot !== null);
+      const count = snapshotAt < 0 ? this.#queue.length : Math.max(1, snapshotAt);
+      const batch = this.#queue.slice(0, count);
+      this.#queue = this.#queue.slice(count);
+      const first = batch[0] as QueuedAppend;
+      if (first.append.snapshot !== null) this.#install(first, first.append.snapshot);
+      else this.#append(batch);
+    }
+  }
+
+  #append(batch: readonly QueuedAppend[]): void {
+    let hardState: HardState | null = null;
+    for (const { append } of batch) hardState = append.hardState ?? hardState;
+    const entries = mergeEntries(batch);
+    const changesPromise = hardState !== null && (hardState.term !== this.#durable.term || hardState.vote !== this.#durable.vote);
+    if (entries.length === 0 && !changesPromise) {
+      // The commit index alone need not be synced; it is found again by the log.
+      this.#finish(batch);
+      return;
+    }
+    this.#writing = true;
+    this.#store.append({ hardState: hardState ?? this.#durable, entries }, (error) => {
+      this.#writing = false;
+      if (error !== undefined) {
+        this.#host.fatal(error);
+        return;
+      }
+      if (hardState !== null) this.#keep(hardState);
+      this.#storage.append(entries);
+      this.#finish(batch);
+    });
+  }
+
+  #install(queued: QueuedAppend, snapshot: SnapshotMeta): void {
+    this.#writing = true;
+    const { hardState } = queued.append;
+    this.#host.install(snapshot, hardState ?? this.#durable, (error) => {
+      this.#writing = false;
+      if (error !== undefined) {
+        this.#host.fatal(error);
+        return;
+      }
+      if (hardState !== null) this.#keep(hardState);
+      this.#storage.installSnapshot(snapshot);
+      this.#storage.append(queued.append.entries);
+      this.#finish([queued]);
+    });
+  }
+
+  #keep(hardState: HardState): void {
+    this.#durable = hardState;
+    this.#storage.setHardState(hardState);
+  }
+
+  #finish(batch: readonly QueuedAppend[]): void {
+    for (const { append, after } of batch) {
+      this.#host.release(append.responses);
+      this.#host.release(after);
+    }
+  }
+}
+
+/** The entries of several appends in order as one: a later one replaces what it overlaps. */
+function mergeEntries(batch: readonly QueuedAppend[]): readonly Entry[] {
+  if (batch.length === 1) return (batch[0] as QueuedAppend).append.entries;
+  let merged: Entry[] = [];
+  for (const { append } of batch) {
+    const first = append.entries[0];
+    if (first === undefined) continue;
+    const start = merged[0]?.index;
+    if (start !== undefined && first.index <= start) merged = [];
+    else if (start !== undefined) merged.length = Math.min(merged.length, first.index - start);
+    for (const entry of append.entries) merged.push(entry);
+  }
+  return merged;
+}

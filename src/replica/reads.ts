@@ -1,0 +1,123 @@
+// Linearizable reads: all that wait share one barrier, confirmed by the leader after the last of them began.
+import type { Index, NodeId, Term } from '../raft/types.ts';
+import { noLeader } from './requests.ts';
+import type { Failure, ReadResult } from './service.ts';
+
+export type ReadAnswer = (result: ReadResult) => void;
+
+interface WaitingRead {
+  readonly answer: ReadAnswer;
+  readonly sinceMs: number;
+}
+
+/** A barrier that the leader has confirmed: whoever waits for it may read once `index` is applied. `timeMs` null: the leader's own clock. */
+interface ConfirmedBarrier {
+  readonly index: Index;
+  readonly timeMs: number | null;
+  readonly reads: readonly WaitingRead[];
+}
+
+export interface ReadsHost {
+  /** Asks for a barrier (here when this node leads, else of the leader). False when there is nobody to ask. */
+  requestBarrier(id: number): boolean;
+  appliedIndex(): Index;
+  /** Answers with the state as it is now. */
+  serve(read: ReadAnswer, index: Index, timeMs: number | null): void;
+}
+
+/** A barrier asked for by a follower, under way on the leader. */
+export interface RemoteBarrier {
+  readonly from: NodeId;
+  readonly id: number;
+}
+
+export class Reads {
+  readonly #host: ReadsHost;
+  #nextId = 1;
+  #waiting: WaitingRead[] = [];
+  /** The barrier under way, and the reads that began before it was asked for. */
+  #inFlight: { readonly id: number; readonly term: Term; readonly askedMs: number; readonly reads: readonly WaitingRead[] } | null = null;
+  #confirmed: ConfirmedBarrier[] = [];
+  readonly #remote = new Map<number, RemoteBarrier>();
+
+  constructor(host: ReadsHost) {
+    this.#host = host;
+  }
+
+  add(answer: ReadAnswer, nowMs: number): void {
+    this.#waiting.push({ answer, sinceMs: nowMs });
+  }
+
+  /** A barrier id that has never been used in this life of the node; also for barriers that followers ask for. */
+  adoptRemote(remote: RemoteBarrier): number {
+    const id = this.#nextId++;
+    this.#remote.set(id, remote);
+    return id;
+  }
+
+  /** The follower's barrier behind a confirmed id, if it is one. */
+  takeRemote(id: number): RemoteBarrier | undefined {
+    const remote = this.#remote.get(id);
+    this.#remote.delete(id);
+    return remote;
+  }
+
+  /** Asks for a barrier if reads wait and none is under way. */
+  pump(term: Term, nowMs: number): void {
+    if (this.#inFlight !== null || this.#waiting.length === 0) return;
+    const id = this.#nextId++;
+    const reads = this.#waiting;
+    this.#inFlight = { id, term, askedMs: nowMs, reads };
+    this.#waiting = [];
+    if (this.#host.requestBarrier(id)) return;
+    this.#inFlight = null;
+    this.#waiting = [...reads, ...this.#waiting];
+  }
+
+  /** The leader confirms: reads that began before it was asked may be served from `index` on. */
+  confirmed(id: number, index: Index, timeMs: number | null): void {
+    if (this.#inFlight?.id !== id) return;
+    this.#confirmed.push({ index, timeMs, reads: this.#inFlight.reads });
+    this.#inFlight = null;
+    this.serveApplied();
+  }
+
+  /** Serves what waits for an index that is applied now. */
+  serveApplied(): void {
+    while (this.#confirmed.length > 0) {
+      const barrier = this.#confirmed[0] as ConfirmedBarrier;
+      if (barrier.index > this.#host.appliedIndex()) return;
+      this.#confirmed.shift();
+      for (const read of barrier.reads) this.#host.serve(read.answer, barrier.index, barrier.timeMs);
+    }
+  }
+
+  /** The leader is another one, or none, or cannot be reached: what was asked of the old one is asked again. */
+  restart(): void {
+    if (this.#inFlight !== null) {
+      this.#waiting = [...this.#inFlight.reads, ...this.#waiting];
+      this.#inFlight = null;
+    }
+    this.#remote.clear();
+  }
+
+  /** Asks again what has not been answered for long, and gives up reads that have waited too long: nothing was changed by them. */
+  expire(nowMs: number, retryMs: number, limitMs: number): void {
+    if (this.#inFlight !== null && nowMs - this.#inFlight.askedMs >= retryMs) {
+      this.#waiting = [...this.#inFlight.reads, ...this.#waiting];
+      this.#inFlight = null;
+    }
+    const late = this.#waiting.filter((read) => nowMs - read.sinceMs >= limitMs);
+    if (late.length === 0) return;
+    this.#waiting = this.#waiting.filter((read) => nowMs - read.sinceMs < limitMs);
+    for (const read of late) read.answer({ kind: 'failed', failure: noLeader() });
+  }
+
+  failAll(failure: Failure): void {
+    const reads = [...(this.#inFlight?.reads ?? []), ...this.#waiting, ...this.#confirmed.flatMap((barrier) => barrier.reads)];
+    this.#inFlight = null;
+    this.#waiting = [];
+    this.#confirmed = [];
+    for (const read of reads) read.answer({ kind: 'failed', failure });
+  }
+}

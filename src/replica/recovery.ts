@@ -1,0 +1,40 @@
+// Builds a replica's memory from what its store holds: the state image, and the log behind it.
+import type { Env } from '../env.ts';
+import type { StateMachine } from '../lease/state-machine.ts';
+import { MemoryStorage } from '../raft/storage.ts';
+import { EMPTY_CONF_STATE, type ConfState } from '../raft/types.ts';
+import type { ReplicaMember } from './config.ts';
+
+/** The log as Raft reads it. A new store gets the configuration that it was started with. */
+export function recoverLog(env: Env, members: readonly ReplicaMember[]): MemoryStorage {
+  const { hardState, image, entries, precedingTerm } = env.store.recovered;
+  const first = entries[0]?.index ?? image.index + 1;
+  const conf = image.index === 0 ? initialConf(members) : image.conf;
+  const storage = new MemoryStorage();
+  storage.installSnapshot({ index: first - 1, term: entries.length > 0 ? precedingTerm : image.term, conf });
+  storage.append(entries);
+  storage.setSnapshot({ index: image.index, term: image.term, conf });
+  // What is in the image was committed, whatever the last written commit index says.
+  storage.setHardState({ ...hardState, commit: Math.max(hardState.commit, image.index) });
+  return storage;
+}
+
+function initialConf(members: readonly ReplicaMember[]): ConfState {
+  return { ...EMPTY_CONF_STATE, voters: members.map((member) => member.node).sort((a, b) => a - b) };
+}
+
+/** Reads the saved state into `state`. */
+export function recoverState(env: Env, state: StateMachine, done: (error?: Error) => void): void {
+  const { image } = env.store.recovered;
+  env.store.readState(
+    (records) => {
+      for (const [name, content] of records) {
+        if (content !== null) state.restore(name, env.codec.decode(content), env.checksum(name, content));
+      }
+    },
+    (error) => {
+      if (error === undefined) state.finishRestore(image.index);
+      done(error);
+    },
+  );
+}

@@ -1,0 +1,165 @@
+// The requests that this node has taken and not yet answered, and what is known of each one's fate.
+import type { Codec } from '../env.ts';
+import { toTuple } from '../lease/command-codec.ts';
+import type { Command } from '../lease/commands.ts';
+import type { Outcome } from '../lease/outcomes.ts';
+import type { Term } from '../raft/types.ts';
+import { open, type Origin, reseal, seal } from './envelope.ts';
+import type { Failure, Settled } from './service.ts';
+
+interface PendingRequest {
+  readonly envelope: Uint8Array;
+  readonly settle: (settled: Settled) => void;
+  /** When it was taken, in local time. */
+  readonly sinceMs: number;
+  /** Proposed in, or passed to the leader of, this term; 0 while it surely stands in no log. */
+  sentTerm: Term;
+  /** Dies with its term instead of being tried again: an expiry proposal is only worth something where it was made. */
+  readonly once: boolean;
+}
+
+/**
+ * Every request carries (node, incarnation, sequence) into the log, so this node recognises its own when it applies them, whoever
+ * appended them. A request that was given to the leader of term T is appended in term T or never; so when an entry of a later term
+ * is applied and the request has not come by, it never will: it is surely not done, and may be tried again.
+ */
+export class Requests {
+  readonly #codec: Codec;
+  readonly #origin: Origin;
+  #nextSequence = 1;
+  readonly #pending = new Map<number, PendingRequest>();
+  /** Sequences that have not been sent, in order. */
+  #unsent: number[] = [];
+
+  constructor(codec: Codec, origin: Origin) {
+    this.#codec = codec;
+    this.#origin = origin;
+  }
+
+  get count(): number {
+    return this.#pending.size;
+  }
+
+  get hasUnsent(): boolean {
+    return this.#unsent.length > 0;
+  }
+
+  add(command: Command, nowMs: number, once: boolean, settle: (settled: Settled) => void): void {
+    const sequence = this.#nextSequence++;
+    const envelope = seal(this.#origin, sequence, this.#codec.encode(toTuple(command)));
+    this.#pending.set(sequence, { envelope, settle, sinceMs: nowMs, sentTerm: 0, once });
+    this.#unsent.push(sequence);
+  }
+
+  /** Takes unsent requests, oldest first, within the limits; they count as sent in `term` from now on. */
+  takeUnsent(term: Term, maxRequests: number, maxBytes: number): Uint8Array[] {
+    const taken: Uint8Array[] = [];
+    let bytes = 0;
+    let read = 0;
+    for (; read < this.#unsent.length && taken.length < maxRequests && bytes < maxBytes; read++) {
+      const request = this.#pending.get(this.#unsent[read] as number);
+      if (request === undefined) continue;
+      request.sentTerm = term;
+      bytes += request.envelope.length;
+      taken.push(request.envelope);
+    }
+    this.#unsent = read === this.#unsent.length ? [] : this.#unsent.slice(read);
+    return taken;
+  }
+
+  /** Everything sent in `term` and not answered, oldest first: what must be sent again over a new connection to the same leader. */
+  sentIn(term: Term): Uint8Array[] {
+    const envelopes: Uint8Array[] = [];
+    for (const request of this.#pending.values()) if (request.sentTerm === term) envelopes.push(request.envelope);
+    return envelopes;
+  }
+
+  /** An own request was applied. False for one of an earlier life or one that was given up. */
+  applied(sequence: number, index: number, outcome: Outcome): boolean {
+    const request = this.#pending.get(sequence);
+    if (request === undefined) return false;
+    this.#pending.delete(sequence);
+    request.settle({ kind: 'applied', index, outcome });
+    return true;
+  }
+
+  /** The leader says that it did not and will not propose these. */
+  refused(sequences: readonly number[]): void {
+    for (const sequence of sequences) {
+      this.#fail(sequence, { definite: true, code: 'overloaded', detail: 'The leader has too many requests waiting. Try again later, with fewer at a time.' });
+    }
+  }
+
+  /** An entry of `term` is being applied: whatever was sent in an earlier term and has not come by never will. */
+  termReached(term: Term): void {
+    let lost: [number, PendingRequest][] | null = null;
+    for (const [sequence, request] of this.#pending) {
+      if (request.sentTerm === 0 || request.sentTerm >= term) continue;
+      lost ??= [];
+      lost.push([sequence, request]);
+    }
+    for (const [sequence, request] of lost ?? []) {
+      this.#pending.delete(sequence);
+      if (request.once) {
+        request.settle({ kind: 'failed', failure: { definite: true, code: 'no-leader', detail: 'The leader changed.' } });
+        continue;
+      }
+      // A new number: the new leader takes numbers only in ascending order.
+      const again = this.#nextSequence++;
+      this.#pending.set(again, { ...request, envelope: reseal(request.envelope, again), sentTerm: 0 });
+      this.#unsent.push(again);
+    }
+  }
+
+  /** Puts requests taken by `takeUnsent` back in front, because they could not be sent after all. */
+  putBack(envelopes: readonly Uint8Array[]): void {
+    const sequences = envelopes.map((envelope) => open(envelope)?.sequence ?? 0);
+    for (const sequence of sequences) {
+      const request = this.#pending.get(sequence);
+      if (request !== undefined) request.sentTerm = 0;
+    }
+    this.#unsent = [...sequences, ...this.#unsent];
+  }
+
+  /** Gives up what has waited too long: unsent ones surely failed, sent ones may yet be applied. */
+  expire(nowMs: number, leaderWaitMs: number, requestTimeoutMs: number): void {
+    for (const [sequence, request] of this.#pending) {
+      const waitedMs = nowMs - request.sinceMs;
+      if (request.sentTerm === 0) {
+        if (waitedMs >= leaderWaitMs) this.#fail(sequence, noLeader());
+      } else if (waitedMs >= requestTimeoutMs) {
+        this.#fail(sequence, unknownOutcome());
+      }
+    }
+  }
+
+  /** The log jumped by a snapshot: what was sent may be in the part that was not seen. */
+  logJumped(): void {
+    for (const [sequence, request] of this.#pending) if (request.sentTerm !== 0) this.#fail(sequence, unknownOutcome());
+  }
+
+  failUnsent(failure: Failure): void {
+    for (const [sequence, request] of this.#pending) if (request.sentTerm === 0) this.#fail(sequence, failure);
+    this.#unsent = [];
+  }
+
+  failAll(failure: Failure): void {
+    this.failUnsent(failure);
+    for (const sequence of this.#pending.keys()) this.#fail(sequence, unknownOutcome());
+  }
+
+  #fail(sequence: number, failure: Failure): void {
+    const request = this.#pending.get(sequence);
+    if (request === undefined) return;
+    this.#pending.delete(sequence);
+    request.settle({ kind: 'failed', failure });
+  }
+}
+
+export function noLeader(): Failure {
+  return { definite: true, code: 'no-leader', detail: 'No leader is known: a majority of the nodes must be running and reach each other.' };
+}
+
+function unknownOutcome(): Failure {
+  return { definite: false, code: 'outcome-unknown', detail: 'The leader was lost while the request was in its log. It may or may not be applied: read, or repeat it.' };
+}

@@ -1,0 +1,62 @@
+// Who on this node waits for a lease to be free, woken by the log alone.
+import type { LeaseKey } from '../lease/commands.ts';
+import type { StateMachine } from '../lease/state-machine.ts';
+import type { Failure } from './service.ts';
+
+interface Waiter {
+  readonly key: LeaseKey;
+  readonly vacant: (index: number) => void;
+  readonly failed: (failure: Failure) => void;
+}
+
+export class Vacancies {
+  readonly #waiters = new Map<string, Set<Waiter>>();
+
+  get count(): number {
+    let count = 0;
+    for (const waiters of this.#waiters.values()) count += waiters.size;
+    return count;
+  }
+
+  /** The returned function forgets the waiter and leaves nothing behind. */
+  add(waiter: Waiter): () => void {
+    const name = nameOf(waiter.key);
+    let waiters = this.#waiters.get(name);
+    if (waiters === undefined) {
+      waiters = new Set();
+      this.#waiters.set(name, waiters);
+    }
+    waiters.add(waiter);
+    return () => {
+      const present = this.#waiters.get(name);
+      if (present?.delete(waiter) && present.size === 0) this.#waiters.delete(name);
+    };
+  }
+
+  vacated(key: LeaseKey, index: number): void {
+    const name = nameOf(key);
+    const waiters = this.#waiters.get(name);
+    if (waiters === undefined) return;
+    this.#waiters.delete(name);
+    for (const waiter of waiters) waiter.vacant(index);
+  }
+
+  /** The state was replaced as a whole: wakes those whose lease is free in it. */
+  recheck(state: StateMachine): void {
+    for (const waiters of [...this.#waiters.values()]) {
+      const [first] = waiters;
+      if (first !== undefined && state.claim(first.key, state.timeMs) === null) this.vacated(first.key, state.appliedIndex);
+    }
+  }
+
+  failAll(failure: Failure): void {
+    const all = [...this.#waiters.values()];
+    this.#waiters.clear();
+    for (const waiters of all) for (const waiter of waiters) waiter.failed(failure);
+  }
+}
+
+/** Names hold no control characters, so nothing can be confused by this separator. */
+function nameOf({ namespace, model, lease }: LeaseKey): string {
+  return `${namespace}\u0000${model}\u0000${lease}`;
+}
