@@ -1,0 +1,35 @@
+// The containers of docker-compose.yml run command lines that `leasehold node` takes. No engine is needed, and none was at hand.
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { configOf } from '../../src/cli/node-command.ts';
+import { address, members } from '../../src/cli/values.ts';
+
+const text = readFileSync(fileURLToPath(new URL('../../docker-compose.yml', import.meta.url)), 'utf8');
+
+/** The lists that stand behind `key:` on a line of their own, in order. They are written as JSON. */
+function listsOf(key: string): string[][] {
+  return [...text.matchAll(new RegExp(`^ +${key}: (\\[.*\\])$`, 'gm'))].map((match) => JSON.parse(match[1] ?? '') as string[]);
+}
+
+test('each service starts a different node of one cluster, and publishes and checks the port that it answers on', () => {
+  const commands = listsOf('command');
+  const configs = commands.map((argv) => {
+    expect(argv[0]).toBe('node');
+    const flags = Object.fromEntries(
+      Array.from({ length: (argv.length - 1) / 2 }, (_, pair) => argv.slice(1 + 2 * pair, 3 + 2 * pair) as [string, string]),
+    );
+    const { '--id': id = '', '--http': http = '', '--peer': peer = '', '--members': list = '', '--data': data = '', ...rest } = flags;
+    expect(rest).toEqual({});
+    return configOf({ id, http: address(http), peer: address(peer), members: members(list), data, heartbeat: 50, electionTimeout: 500 });
+  });
+  expect(configs.map((config) => config.id)).toEqual(['n1', 'n2', 'n3']);
+  const ports = listsOf('ports');
+  const checks = listsOf('test');
+  for (const [position, config] of configs.entries()) {
+    expect(config.members).toEqual(configs[0]?.members);
+    expect(config.members[position]?.peer).toEqual({ host: config.id, port: config.peer.port });
+    expect(ports[position]).toEqual([`127.0.0.1:${config.http.port}:${config.http.port}`]);
+    expect(checks[position]?.at(-1)).toContain(`http://127.0.0.1:${config.http.port}/readyz`);
+  }
+});
