@@ -57,8 +57,9 @@ export function messageNumbers(message: SentMessage): number[] {
     case 'snapshot':
       return [from, to, term, message.snapshot.index, message.snapshot.term, ...confNumbers(message.snapshot.conf)];
     case 'timeout-now':
-    case 'transfer-leader':
       return [from, to, term];
+    case 'transfer-leader':
+      return [from, to, term, message.transferee];
     case 'read-index':
       return [from, to, term, message.context];
     case 'read-index-response':
@@ -106,8 +107,9 @@ function readBody(kind: SentMessage['kind'], reader: ByteReader, to: { from: Nod
     case 'snapshot':
       return { kind, ...to, snapshot: { index: readIndex(reader), term: reader.varint(), conf: readConf(reader) } };
     case 'timeout-now':
-    case 'transfer-leader':
       return { kind, ...to };
+    case 'transfer-leader':
+      return { kind, ...to, transferee: reader.varint() };
     case 'read-index':
       return { kind, ...to, context: reader.varint() };
     case 'read-index-response':

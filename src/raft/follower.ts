@@ -24,7 +24,7 @@ export function stepFollower(state: State, message: Message): Step {
     case 'transfer-leader':
     case 'read-index':
       if (state.leader === NONE) state.trace({ kind: 'no-leader', term: state.term, dropped: message.kind });
-      else state.queue({ ...message, to: state.leader, ...(message.kind === 'read-index' ? { from: state.id } : { term: state.term }) });
+      else state.queue({ ...message, from: state.id, to: state.leader, term: message.kind === 'read-index' ? 0 : state.term });
       return null;
     case 'read-index-response':
       state.readStates.push({ index: message.index, context: message.context });

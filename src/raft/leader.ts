@@ -17,6 +17,9 @@ export function stepLeader(state: State, message: Message): Step {
     case 'read-index':
       requestRead(state, message.from, message.context);
       return null;
+    case 'transfer-leader':
+      transferLeadership(state, message.transferee);
+      return null;
     default:
   }
   const progress = state.progressOf(message.from);
@@ -27,9 +30,6 @@ export function stepLeader(state: State, message: Message): Step {
       return null;
     case 'heartbeat-response':
       handleHeartbeatResponse(state, message, progress);
-      return null;
-    case 'transfer-leader':
-      transferLeadership(state, message.from, progress);
       return null;
     default:
       return null;

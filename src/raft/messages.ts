@@ -68,9 +68,10 @@ export interface TimeoutNow extends Addressed {
   readonly kind: 'timeout-now';
 }
 
-/** Asks the leader to hand over to `from`. */
+/** Asks the leader to hand over to `transferee`. */
 export interface TransferLeader extends Addressed {
   readonly kind: 'transfer-leader';
+  readonly transferee: NodeId;
 }
 
 /** Asks the leader for an index at which a linearizable read may be served (thesis 6.4). `context` is never used twice. */

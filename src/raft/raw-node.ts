@@ -128,7 +128,7 @@ export class RawNode {
   }
 
   transferLeader(to: NodeId): void {
-    this.#raft.step({ kind: 'transfer-leader', from: to, to: NONE, term: 0 });
+    this.#raft.step({ kind: 'transfer-leader', from: NONE, to: NONE, term: 0, transferee: to });
   }
 
   forgetLeader(): void {

@@ -1,10 +1,12 @@
 // Handing leadership over on purpose (thesis 3.10): the target is brought up to date, then told to stand at once.
-import type { Progress } from './progress.ts';
 import { sendAppend } from './replication.ts';
 import type { State } from './state.ts';
 import { NONE, type NodeId } from './types.ts';
 
-export function transferLeadership(state: State, transferee: NodeId, progress: Progress): void {
+/** Nobody who is not a member can be handed to. */
+export function transferLeadership(state: State, transferee: NodeId): void {
+  const progress = state.progressOf(transferee);
+  if (progress === undefined) return;
   const role = state.leadership();
   const { term } = state;
   const previous = role.transferee;

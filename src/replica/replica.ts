@@ -25,6 +25,7 @@ import { StateSaver } from './state-saver.ts';
 import { Transfers, type TransferResult } from './transfers.ts';
 import { Vacancies } from './vacancies.ts';
 
+const STARTING: Failure = { definite: true, code: 'no-leader', detail: 'This node is still reading its state. Ask again, or another one.' };
 const STOPPING: Failure = { definite: true, code: 'stopping', detail: 'This node is stopping. Ask another one.' };
 
 export class Replica implements Service {
@@ -226,7 +227,7 @@ export class Replica implements Service {
 
   submit(command: Command, settle: (settled: Settled) => void): void {
     if (this.#phase !== 'running') {
-      settle({ kind: 'failed', failure: STOPPING });
+      settle({ kind: 'failed', failure: this.#phase === 'new' ? STARTING : STOPPING });
       return;
     }
     const { maxPendingRequests } = this.#limits;
@@ -244,7 +245,7 @@ export class Replica implements Service {
 
   read(consistency: 'linearizable' | 'stale', answer: ReadAnswer): void {
     if (this.#phase !== 'running') {
-      answer({ kind: 'failed', failure: STOPPING });
+      answer({ kind: 'failed', failure: this.#phase === 'new' ? STARTING : STOPPING });
     } else if (consistency === 'stale') {
       this.#serve(answer, this.#applier.index, this.#lessor.now());
     } else {

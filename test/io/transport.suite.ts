@@ -100,7 +100,7 @@ export function everyFrame(from: NodeId, to: NodeId): PeerFrame[] {
     { kind: 'raft', message: { kind: 'pre-vote-response', ...addressed, rejected: true } },
     { kind: 'raft', message: { kind: 'snapshot', ...addressed, snapshot: { index: 100, term: 6, conf } } },
     { kind: 'raft', message: { kind: 'timeout-now', ...addressed } },
-    { kind: 'raft', message: { kind: 'transfer-leader', ...addressed } },
+    { kind: 'raft', message: { kind: 'transfer-leader', transferee: 2, ...addressed } },
     { kind: 'raft', message: { kind: 'read-index', ...addressed, context: 77 } },
     { kind: 'raft', message: { kind: 'read-index-response', ...addressed, index: 12, context: 77 } },
     { kind: 'forward', term: 7, commands: [data, new Uint8Array(0)] },
