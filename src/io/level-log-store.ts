@@ -1,0 +1,329 @@
+// The durable half of a node on LevelDB. What it writes and in which order; opening and checking is in `log-store.ts`.
+import { assert } from '../assert.ts';
+import type { Codec, Done, ImageMeta, ImageReader, ImageWriter, LogStore, LogWrite, RecordChecksum, Recovered, StateRecord } from '../env.ts';
+import type { HardState, Index } from '../raft/types.ts';
+import { MalformedBytesError } from './bytes.ts';
+import { damaged, DataDirectoryError, translateDiskError } from './data-directory-error.ts';
+import type { HeadWriter } from './head-writer.ts';
+import { type Identity, writeIdentity } from './identity.ts';
+import { decodeMeta, encodeMeta, NO_IMAGE, type StoredMeta } from './image-meta.ts';
+import { type ImageHost, LevelImageReader, LevelImageWriter, putRecord, StateStream } from './image.ts';
+import { type Generation, logKey, META_KEY, stateRange } from './keys.ts';
+import { encodeRecord, recordChecksum } from './log-records.ts';
+import type { Database, RecoveredLog } from './log-recovery.ts';
+import type { Mark } from './mark.ts';
+import { Turns } from './turns.ts';
+
+const STATE_CHUNK_BYTES = 256 * 1024;
+
+/** How the disk of a peer compares with the one on which that peer was last met. */
+export type PeerDisk = 'same' | 'new' | 'different';
+
+/** A log store with a directory of its own. */
+export interface DirectoryLogStore extends LogStore {
+  /** This directory's own random name, drawn when it was formatted. */
+  readonly disk: string;
+  /**
+   * Compares the disk on which a peer runs with the one remembered, and remembers it when there was none. Durable when it settles.
+   * `different` changes nothing: that peer has lost what it promised, or its name was given to another machine.
+   */
+  rememberPeer(name: string, disk: string): Promise<PeerDisk>;
+}
+
+/** What was found and made when the directory was opened. */
+export interface OpenedDirectory {
+  readonly directory: string;
+  readonly identity: Identity;
+  readonly database: Database;
+  readonly mark: Mark;
+  readonly image: StoredMeta;
+  readonly log: RecoveredLog;
+  readonly recovered: Recovered;
+  readonly codec: Codec;
+  readonly checksum: RecordChecksum;
+}
+
+/** The store of one opened directory. The first error ends it: every later call answers with that error. */
+export class LevelLogStore implements DirectoryLogStore {
+  readonly #opened: OpenedDirectory;
+  readonly #writer: HeadWriter;
+  readonly #turns = new Turns();
+  readonly #host: ImageHost;
+  #recovered: Recovered;
+  #identity: Identity;
+  #image: StoredMeta;
+  /** Newer than the head's only in its commit, which waits for the next record. */
+  #hardState: HardState;
+  #appending = false;
+  #failure: Error | null = null;
+  #lastGeneration: Generation;
+  /** Settles when the clearing of generations and the peers remembered so far have ended; never rejects. */
+  #background: Promise<unknown> = Promise.resolve();
+
+  /** `makeWriter` gets the function to tell of errors for which nobody waits. */
+  constructor(opened: OpenedDirectory, makeWriter: (fail: (error: Error) => void) => HeadWriter) {
+    this.#opened = opened;
+    this.#recovered = opened.recovered;
+    this.#identity = opened.identity;
+    this.#image = opened.image;
+    this.#hardState = opened.recovered.hardState;
+    this.#lastGeneration = opened.image.generation;
+    this.#writer = makeWriter((error) => this.#fail(error));
+    this.#host = {
+      database: opened.database,
+      codec: opened.codec,
+      checksum: opened.checksum,
+      failed: (error) => this.#fail(error),
+      failure: () => this.#failure,
+      clear: (generation) => this.#clear(generation),
+    };
+  }
+
+  get disk(): string {
+    return this.#identity.disk;
+  }
+
+  /** Its entries are let go with the first compaction. */
+  get recovered(): Recovered {
+    return this.#recovered;
+  }
+
+  readState(each: (records: readonly StateRecord[]) => void, done: Done): void {
+    if (this.#refused(done)) return;
+    const { generation, meta } = this.#image;
+    const stream = new StateStream(this.#host, generation, meta, undefined);
+    const step = (): void => {
+      stream.next(STATE_CHUNK_BYTES).then(
+        (records) => {
+          if (records.length === 0) {
+            stream.close().then(() => done(), (error: unknown) => done(this.#fail(error)));
+            return;
+          }
+          each(records);
+          step();
+        },
+        (error: unknown) => done(this.#fail(error)),
+      );
+    };
+    step();
+  }
+
+  append(write: LogWrite, done: Done): void {
+    if (this.#refused(done)) return;
+    assert(!this.#appending, 'log store: an append began before the last one was done');
+    const hardState = write.hardState ?? this.#hardState;
+    const { term, vote } = this.#hardState;
+    this.#hardState = hardState;
+    if (write.entries.length === 0 && hardState.term === term && hardState.vote === vote) {
+      // Only the commit index moved. It may be lost, so it waits for the next record.
+      setImmediate(done);
+      return;
+    }
+    this.#appending = true;
+    this.#turns.together((leave) => {
+      this.#append(write, (error) => {
+        this.#appending = false;
+        leave();
+        done(error);
+      });
+    });
+  }
+
+  saveState(meta: ImageMeta, records: readonly StateRecord[], done: Done): void {
+    if (this.#refused(done)) return;
+    this.#turns.together((leave) => {
+      const { database, codec, checksum } = this.#opened;
+      const image: StoredMeta = { generation: this.#image.generation, meta };
+      const batch = database.batch();
+      for (const record of records) putRecord(batch, image.generation, checksum, record);
+      batch.put(META_KEY, encodeMeta(codec, image));
+      this.#settle(batch.write({ sync: true }), (error) => {
+        if (error === undefined) this.#image = image;
+        leave();
+        done(error);
+      });
+    });
+  }
+
+  compact(index: Index): void {
+    if (this.#failure !== null) return;
+    assert(index <= this.#image.meta.index, `log store: compacting to ${index}, the image stands at ${this.#image.meta.index}`);
+    this.#recovered = { ...this.#recovered, entries: [] };
+    this.#turns.together((leave) => {
+      const gone = this.#opened.log.shape.compact(index);
+      if (gone.length === 0) {
+        leave();
+        return;
+      }
+      const batch = this.#opened.database.batch();
+      for (const first of gone) batch.del(logKey(first));
+      this.#settle(batch.write({ sync: false }), leave);
+    });
+  }
+
+  /** Throws when the store has failed or its meta record cannot be read. */
+  openImage(): ImageReader {
+    if (this.#failure !== null) throw this.#failure;
+    const { database, codec } = this.#opened;
+    const snapshot = database.snapshot();
+    // Read from the snapshot itself: a save that is under way may be in it already.
+    const stored = database.getSync(META_KEY, { snapshot });
+    try {
+      const { generation, meta } = stored === undefined ? NO_IMAGE : decodeMeta(codec, stored);
+      return new LevelImageReader(this.#host, generation, meta, snapshot);
+    } catch (error) {
+      throw this.#fail(error);
+    }
+  }
+
+  beginImage(): ImageWriter {
+    this.#lastGeneration++;
+    return new LevelImageWriter(this.#host, this.#lastGeneration);
+  }
+
+  installImage(meta: ImageMeta, writer: ImageWriter, hardState: HardState | null, done: Done): void {
+    if (this.#refused(done)) return;
+    assert(writer instanceof LevelImageWriter, 'log store: the image was written to another store');
+    if (!writer.fits(meta)) {
+      writer.abort();
+      setImmediate(() => done(new ImageMismatchError(meta)));
+      return;
+    }
+    writer.seal();
+    if (hardState !== null) this.#hardState = hardState;
+    this.#turns.alone((leave) => {
+      const old = this.#image.generation;
+      const image: StoredMeta = { generation: writer.generation, meta };
+      this.#install(image, (error) => {
+        if (error === undefined) {
+          this.#image = image;
+          this.#clear(old);
+        }
+        leave();
+        done(error);
+      });
+    });
+  }
+
+  rememberPeer(name: string, disk: string): Promise<PeerDisk> {
+    const answer = this.#background.then(async (): Promise<PeerDisk> => {
+      if (this.#failure !== null) throw this.#failure;
+      const known = this.#identity.peers.find(([peer]) => peer === name);
+      if (known !== undefined) return known[1] === disk ? 'same' : 'different';
+      const identity: Identity = { ...this.#identity, peers: [...this.#identity.peers, [name, disk]] };
+      try {
+        await writeIdentity(this.#opened.directory, identity);
+      } catch (error) {
+        throw this.#fail(error);
+      }
+      this.#identity = identity;
+      return 'new';
+    });
+    this.#background = answer.catch(() => {});
+    return answer;
+  }
+
+  /** Writes what waits, confirms the mark and lets go of the directory; that also after a failure, which it answers with. */
+  close(done: Done): void {
+    this.#turns.alone((leave) => {
+      const saved = this.#writer.head.hardState;
+      const { directory } = this.#opened;
+      const finish: Done = (error) => {
+        const ended = this.#failure ?? error;
+        this.#failure ??= new DataDirectoryError('closed', `the data directory ${directory} is closed`);
+        this.#release(() => {
+          leave();
+          done(ended);
+        });
+      };
+      if (this.#failure !== null) finish();
+      else if (saved.commit === this.#hardState.commit) this.#confirm(finish);
+      else this.#append({ hardState: null, entries: [] }, (error) => (error === undefined ? this.#confirm(finish) : finish(error)));
+    });
+  }
+
+  #append({ entries }: LogWrite, done: Done): void {
+    if (this.#refused(done)) return;
+    const { database, log } = this.#opened;
+    const { shape } = log;
+    const { head } = this.#writer;
+    const sequence = head.sequence + 1;
+    const batch = database.batch();
+    let lastChecksum = head.lastChecksum;
+    const first = entries[0]?.index;
+    if (first !== undefined) {
+      assert(first > this.#image.meta.index && first <= shape.last.index + 1, `log store: entry ${first} cannot follow ${shape.last.index}`);
+      if (first <= shape.last.index) for (const gone of shape.truncate(first)) if (gone !== first) batch.del(logKey(gone));
+      const record = encodeRecord({ sequence, previousTerm: shape.last.term, previousChecksum: shape.lastChecksum }, entries);
+      lastChecksum = recordChecksum(record);
+      shape.append(entries, lastChecksum);
+      batch.put(logKey(first), record);
+    }
+    const { index: lastIndex, term: lastTerm } = shape.last;
+    const next = { ...head, sequence, previous: head.sequence, hardState: this.#hardState, lastIndex, lastTerm, lastChecksum };
+    this.#writer.write(batch, next, (error) => done(error && this.#fail(error)));
+  }
+
+  #install(image: StoredMeta, done: Done): void {
+    if (this.#refused(done)) return;
+    const { database, codec, log } = this.#opened;
+    const { head } = this.#writer;
+    const { index, term } = image.meta;
+    const batch = database.batch();
+    for (const first of log.shape.reset({ index, term })) batch.del(logKey(first));
+    batch.put(META_KEY, encodeMeta(codec, image));
+    const next = { ...head, sequence: head.sequence + 1, previous: head.sequence, hardState: this.#hardState };
+    this.#writer.write(batch, { ...next, lastIndex: index, lastTerm: term, lastChecksum: 0 }, (error) => done(error && this.#fail(error)));
+  }
+
+  #confirm(done: Done): void {
+    this.#writer.confirm((error) => done(error && this.#fail(error)));
+  }
+
+  /** Not synced: what a crash leaves is cleared at the next start. */
+  #clear(generation: Generation): void {
+    this.#background = this.#background.then(async () => {
+      if (this.#failure === null) await this.#opened.database.clear(stateRange(generation)).catch((error: unknown) => this.#fail(error));
+    });
+  }
+
+  #release(done: () => void): void {
+    this.#writer.stop();
+    const { database, mark } = this.#opened;
+    const closed = (): void => mark.close(done);
+    // An error while closing changes nothing: what was acknowledged is durable, and LevelDB lets go of its lock.
+    this.#background.then(() => database.close()).then(closed, closed);
+  }
+
+  #settle(written: Promise<void>, done: Done): void {
+    written.then(
+      () => done(),
+      (error: unknown) => done(this.#fail(error)),
+    );
+  }
+
+  /** Answers with the failure, later, when there is one. */
+  #refused(done: Done): boolean {
+    const failure = this.#failure;
+    if (failure === null) return false;
+    setImmediate(() => done(failure));
+    return true;
+  }
+
+  /** Keeps the first error. */
+  #fail(error: unknown): Error {
+    const { directory } = this.#opened;
+    this.#failure ??= error instanceof MalformedBytesError ? damaged(directory, error.message, error) : translateDiskError(directory, error);
+    return this.#failure;
+  }
+}
+
+/** The image that was to be installed is not the one that was written. The store goes on as if it had not been sent. */
+export class ImageMismatchError extends Error {
+  override readonly name = 'ImageMismatchError';
+  readonly code = 'image-mismatch';
+
+  constructor(meta: ImageMeta) {
+    super(`the received image at ${meta.index} has not the ${meta.count} records, or not the sum, that its sender announced`);
+  }
+}

@@ -1,0 +1,181 @@
+// Opens a data directory: whose it is, whether everything that was durable is there, and only then a store.
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { Level } from 'level';
+import type { Codec, RecordChecksum, Recovered } from '../env.ts';
+import { MalformedBytesError } from './bytes.ts';
+import { checksum as standardChecksum } from './codec.ts';
+import { damaged, DataDirectoryError, translateDiskError } from './data-directory-error.ts';
+import { syncDirectory, UNFINISHED } from './durable-file.ts';
+import { decodeHead, EMPTY_HEAD, type Head } from './head.ts';
+import { HeadWriter } from './head-writer.ts';
+import { checkOwner, createIdentity, type Identity, newIdentity, readIdentity, writeIdentity } from './identity.ts';
+import { decodeMeta, NO_IMAGE, type StoredMeta } from './image-meta.ts';
+import { HEAD_KEY, type KeyRange, META_KEY, STATE_RANGE, stateRange } from './keys.ts';
+import { type DirectoryLogStore, LevelLogStore } from './level-log-store.ts';
+import { type Database, recoverLog } from './log-recovery.ts';
+import { holdsMark, Mark } from './mark.ts';
+
+export { DataDirectoryError } from './data-directory-error.ts';
+export { type DirectoryLogStore, ImageMismatchError, type PeerDisk } from './level-log-store.ts';
+
+export interface LogStoreOptions {
+  /** Made when it is missing. Holds `identity`, `mark` and the LevelDB in `db`. */
+  readonly directory: string;
+  /** Derived from the member list, the same on all nodes. */
+  readonly cluster: string;
+  /** The member's name. */
+  readonly node: string;
+  /** For the meta of the state. */
+  readonly codec: Codec;
+  /** As in `Env`; the standard one unless given. */
+  readonly checksum?: RecordChecksum;
+}
+
+/**
+ * Opens the store in a directory, formatting it when it is new.
+ * Throws a {@link DataDirectoryError} when the directory is another's, in use, damaged, full or not writable. A refusal leaves the mark as it was.
+ */
+export async function openLogStore(options: LogStoreOptions): Promise<DirectoryLogStore> {
+  const directory = resolve(options.directory);
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const identity = await claimDirectory(directory, options);
+    return identity.formed ? await open(directory, identity, options) : await format(directory, identity, options);
+  } catch (error) {
+    throw translateDiskError(directory, error);
+  }
+}
+
+/** The identity of the directory, new when there is nothing in it. */
+async function claimDirectory(directory: string, options: LogStoreOptions): Promise<Identity> {
+  const { cluster, node } = options;
+  const known = await readIdentity(directory);
+  if (known !== null) {
+    checkOwner(directory, known, cluster, node);
+    return known;
+  }
+  const names = (await readdir(directory)).filter((name) => !name.endsWith(UNFINISHED));
+  const ours = names.filter((name) => name === 'db' || name === 'mark');
+  if (ours.length > 0) throw damaged(directory, `it holds ${ours.join(' and ')}, but its identity file is missing`);
+  const identity = newIdentity(cluster, node);
+  // Another process may be making its first start here at the same moment.
+  return (await createIdentity(directory, identity)) ? identity : claimDirectory(directory, options);
+}
+
+/** The first start, or one after a first start that was cut off before anything could be acknowledged. */
+async function format(directory: string, identity: Identity, options: LogStoreOptions): Promise<DirectoryLogStore> {
+  const location = join(directory, 'db');
+  const database = await openUnformed(location);
+  try {
+    // Only now that the lock is ours: another process may have formed it, and gone, since the identity was read.
+    if ((await readIdentity(directory))?.formed !== false) throw new DataDirectoryError('in-use', `the data directory ${directory} was in use: start again`);
+    await database.clear();
+    const mark = await Mark.create(join(directory, 'mark'), EMPTY_HEAD);
+    const formed: Identity = { ...identity, formed: true };
+    const store = await start({ directory, identity: formed, database, mark, head: EMPTY_HEAD, image: NO_IMAGE }, options);
+    await writeIdentity(directory, formed);
+    return store;
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+async function open(directory: string, identity: Identity, options: LogStoreOptions): Promise<DirectoryLogStore> {
+  // First, for its lock: no other process writes the mark while this one reads it.
+  const database = await openDatabase(join(directory, 'db'), false);
+  try {
+    const mark = await Mark.open(join(directory, 'mark'));
+    if (mark === null) throw damaged(directory, 'the mark, which says how far the log was written, is missing or altered');
+    try {
+      const head = await readHead(directory, database, mark);
+      const stored = await database.get(META_KEY);
+      const image = stored === undefined ? NO_IMAGE : decodeMeta(options.codec, stored);
+      return await start({ directory, identity, database, mark, head, image }, options);
+    } catch (error) {
+      await new Promise<void>((settle) => mark.close(settle));
+      throw error instanceof MalformedBytesError ? damaged(directory, error.message, error) : error;
+    }
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+/** LevelDB itself may have been cut off while it made its files; those mean nothing then. */
+async function openUnformed(location: string): Promise<Database> {
+  try {
+    return await openDatabase(location, true);
+  } catch (error) {
+    const { code } = translateDiskError(location, error);
+    if (code !== 'damaged' && code !== 'failed') throw error;
+    await rm(location, { recursive: true });
+    return openDatabase(location, true);
+  }
+}
+
+async function openDatabase(location: string, createIfMissing: boolean): Promise<Database> {
+  const database: Database = new Level(location, { keyEncoding: 'buffer', valueEncoding: 'buffer' });
+  await database.open({ createIfMissing });
+  return database;
+}
+
+async function readHead(directory: string, database: Database, mark: Mark): Promise<Head> {
+  const stored = await database.get(HEAD_KEY);
+  if (stored === undefined) throw damaged(directory, 'the head of its log is gone');
+  const head = decodeHead(stored);
+  if (!holdsMark(mark.newest, stored)) {
+    const marked = decodeHead(mark.newest.after);
+    const has = `write ${head.sequence} (entry ${head.lastIndex}, term ${head.hardState.term})`;
+    const had = `write ${marked.sequence} (entry ${marked.lastIndex}, term ${marked.hardState.term})`;
+    throw damaged(directory, `its database ends with ${has}, the mark says that ${had} was made`);
+  }
+  return head;
+}
+
+interface Found {
+  readonly directory: string;
+  readonly identity: Identity;
+  readonly database: Database;
+  readonly mark: Mark;
+  readonly head: Head;
+  readonly image: StoredMeta;
+}
+
+/** Checks the log and writes the head of this opening. */
+async function start(found: Found, { codec, checksum = standardChecksum }: LogStoreOptions): Promise<DirectoryLogStore> {
+  const { directory, database, mark, head, image } = found;
+  const log = await recoverLog(database, head, image.meta);
+  for (const range of leftovers(image)) await database.clear(range);
+  const incarnation = head.incarnation + 1;
+  const hardState = { ...head.hardState, commit: Math.max(head.hardState.commit, image.meta.index) };
+  // Beyond the mark too: its newest write may be one that is not in the database, and must not be taken for this one.
+  const sequence = Math.max(head.sequence, decodeHead(mark.newest.after).sequence) + 1;
+  const recovered: Recovered = { hardState, image: image.meta, entries: log.entries, precedingTerm: log.precedingTerm, incarnation };
+  let fail: (error: Error) => void = () => {};
+  const writer = new HeadWriter(database, mark, head, (error) => fail(error));
+  try {
+    await new Promise<void>((settle, reject) => {
+      writer.write(database.batch(), { ...head, sequence, previous: head.sequence, incarnation, hardState }, (error) => (error ? reject(error) : settle()));
+    });
+    await syncDirectory(join(directory, 'db'));
+    await syncDirectory(directory);
+  } catch (error) {
+    writer.stop();
+    throw error;
+  }
+  return new LevelLogStore({ ...found, codec, checksum, log, recovered }, (told) => {
+    fail = told;
+    return writer;
+  });
+}
+
+/** The generations that do not count: images that were not finished, and old ones that were not cleared. */
+function leftovers({ generation }: StoredMeta): KeyRange[] {
+  const { gte, lt } = stateRange(generation);
+  return [
+    { gte: STATE_RANGE.gte, lt: gte },
+    { gte: lt, lt: STATE_RANGE.lt },
+  ];
+}
