@@ -45,7 +45,15 @@ export class TestNode {
   readonly events: TraceEvent[] = [];
   readonly #overrides: ConfigOverrides;
 
-  constructor({ id = 1, voters = [1, 2, 3], learners = [], votersOutgoing = [], terms = [], hardState = {}, ...overrides }: NodeSetup = {}) {
+  constructor({
+    id = 1,
+    voters = [1, 2, 3],
+    learners = [],
+    votersOutgoing = [],
+    terms = [],
+    hardState = {},
+    ...overrides
+  }: NodeSetup = {}) {
     this.id = id;
     this.#overrides = overrides;
     this.conf = { ...EMPTY_CONF_STATE, voters, learners, votersOutgoing };
@@ -164,6 +172,10 @@ export class TestNode {
 
   get role(): string {
     return this.raft.role;
+  }
+
+  get commit(): Index {
+    return this.raft.status().commit;
   }
 
   get terms(): Term[] {
