@@ -1,14 +1,4 @@
-// Which records differ from what was saved last, and under which checksum that one stands on disk.
-
-/** A record's name is a letter for its kind and the name of the thing. */
-export const recordNames = {
-  claim: (claimId: string): string => `c${claimId}`,
-  key: (key: string): string => `k${key}`,
-  lease: (id: string): string => `l${id}`,
-  /** Time and revision; the one without a name behind the letter. */
-  standing: 'm',
-  pins: (claimId: string): string => `p${claimId}`,
-} as const;
+// Which records of one kind differ from what was saved last, and under which checksum that stands on disk.
 
 /** What every part that is saved as a record of its own carries. */
 export interface Saved {
@@ -16,7 +6,7 @@ export interface Saved {
   savedChecksum: number;
 }
 
-/** Names of changed records, each with the checksum of the version on disk, so that even a record that is gone can be taken off a sum. */
+/** Ids of changed things, each with the checksum of the version on disk, so that even one that is gone can be taken off a sum. */
 export class Changes {
   #saved = new Map<string, number>();
 
@@ -24,20 +14,20 @@ export class Changes {
     return this.#saved.size;
   }
 
-  /** The record changes, appears or goes. Only the first change since the last `take` counts: that is what the disk holds. */
-  mark(name: string, savedChecksum: number): void {
-    if (!this.#saved.has(name)) this.#saved.set(name, savedChecksum);
+  /** The thing changes, appears or goes. Only the first change since the last `take` counts: that is what the disk holds. */
+  mark(id: string, savedChecksum: number): void {
+    if (!this.#saved.has(id)) this.#saved.set(id, savedChecksum);
   }
 
-  /** All that changed since the last call, by name, with the checksum on disk. */
+  /** All that changed since the last call, by id, with the checksum on disk. */
   take(): ReadonlyMap<string, number> {
     const taken = this.#saved;
     this.#saved = new Map();
     return taken;
   }
 
-  /** The version last taken is on disk now; a record that has changed again since still needs saving over it. */
-  noteSaved(name: string, checksum: number): void {
-    if (this.#saved.has(name)) this.#saved.set(name, checksum);
+  /** The version last taken is on disk now; what has changed again since still needs saving over it. */
+  noteSaved(id: string, checksum: number): void {
+    if (this.#saved.has(id)) this.#saved.set(id, checksum);
   }
 }

@@ -1,13 +1,13 @@
 // Claims: who holds which lease since when, by time of its own or by a session. The rules of claiming are in `claiming.ts`.
 import { assert } from '../assert.ts';
-import { type Changes, recordNames, type Saved } from './changes.ts';
+import { Changes, type Saved } from './changes.ts';
 import type { LeaseKey } from './commands.ts';
 import { deadlineAfter, type Expiring, type ExpiryQueue } from './expiry-queue.ts';
-import { leaseKeyOf, scopePrefix, type Scope } from './lease-key.ts';
+import { leaseKeyOf, type Scope, scopePrefix } from './lease-key.ts';
 import type { Lease } from './lessor.ts';
 import { OrderedMap } from './ordered-map.ts';
 import type { ClaimView, Page } from './outcomes.ts';
-import type { Pins, PinSet } from './pins.ts';
+import type { PinSet, Pins } from './pins.ts';
 import type { Standing } from './standing.ts';
 
 /**
@@ -42,22 +42,16 @@ export class Claim implements Expiring, Saved {
 
 /** All claims, by id. */
 export class Claims {
+  /** Those to be saved. */
+  readonly changes = new Changes();
   readonly #claims = new OrderedMap<Claim>();
   readonly #standing: Standing;
-  readonly #changes: Changes;
   readonly #queue: ExpiryQueue;
   readonly #pins: Pins;
   readonly #vacated: (key: LeaseKey, index: number) => void;
 
-  constructor(
-    standing: Standing,
-    changes: Changes,
-    queue: ExpiryQueue,
-    pins: Pins,
-    vacated: (key: LeaseKey, index: number) => void,
-  ) {
+  constructor(standing: Standing, queue: ExpiryQueue, pins: Pins, vacated: (key: LeaseKey, index: number) => void) {
     this.#standing = standing;
-    this.#changes = changes;
     this.#queue = queue;
     this.#pins = pins;
     this.#vacated = vacated;
@@ -146,7 +140,7 @@ export class Claims {
   /** Takes a claim from an image; false if there is one of that id. */
   restore(claim: Claim): boolean {
     if (this.#claims.get(claim.id) !== undefined) return false;
-    this.#claims.set(claim.id, claim);
+    this.#claims.add(claim.id, claim);
     if (claim.session === null) this.#queueUnlessPinned(claim);
     else claim.session.attach(claim.id);
     return true;
@@ -192,7 +186,7 @@ export class Claims {
 
   #begin(claim: Claim): void {
     this.#mark(claim);
-    this.#claims.set(claim.id, claim);
+    this.#claims.add(claim.id, claim);
     this.#standing.keyChanged();
   }
 
@@ -201,6 +195,6 @@ export class Claims {
   }
 
   #mark(claim: Claim): void {
-    this.#changes.mark(recordNames.claim(claim.id), claim.savedChecksum);
+    this.changes.mark(claim.id, claim.savedChecksum);
   }
 }

@@ -1,78 +1,103 @@
 // The image: the whole state as independent records, saved piece by piece as they change and read back in any order.
-import { type Changes, recordNames, type Saved } from './changes.ts';
+import type { Changes, Saved } from './changes.ts';
 import { Claim, type Claims } from './claims.ts';
 import type { KeyRecord, KeySpace } from './key-space.ts';
 import { Lease, type Lessor } from './lessor.ts';
 import type { Pins } from './pins.ts';
 import {
   claimContent,
-  type ImageRecord,
   ImageError,
+  type ImageRecord,
   keyContent,
   leaseContent,
   pinsContent,
   readRecord,
+  recordLetters,
   standingContent,
 } from './records.ts';
 import type { Standing } from './standing.ts';
+
+/** One record, ready to be saved: `content` is plain data, null when the record is gone. */
+export interface ChangedRecord {
+  readonly name: string;
+  readonly content: unknown;
+  /** Checksum of the version saved last, 0 if it was never saved. */
+  readonly savedChecksum: number;
+}
+
+/** All records of one kind. */
+interface Section {
+  readonly letter: string;
+  readonly changes: Changes;
+  get(id: string): Saved | undefined;
+  /** Null if there is none of that id. */
+  content(id: string): unknown[] | null;
+}
 
 type Living = Extract<ImageRecord, { readonly kind: 'claim' | 'key' }>;
 
 /** The parts of the state, as the records see them. */
 export class Image {
   readonly #standing: Standing;
-  readonly #changes: Changes;
   readonly #claims: Claims;
   readonly #keys: KeySpace;
   readonly #lessor: Lessor;
   readonly #pins: Pins;
+  readonly #sections: readonly Section[];
   /** Records whose lease has not been read yet, with their checksums. */
   #waiting: { readonly record: Living; readonly checksum: number }[] = [];
   #standingRead = false;
   #greatestRevision = 0;
 
-  constructor(standing: Standing, changes: Changes, claims: Claims, keys: KeySpace, lessor: Lessor, pins: Pins) {
+  constructor(standing: Standing, claims: Claims, keys: KeySpace, lessor: Lessor, pins: Pins) {
     this.#standing = standing;
-    this.#changes = changes;
     this.#claims = claims;
     this.#keys = keys;
     this.#lessor = lessor;
     this.#pins = pins;
+    this.#sections = [
+      section(recordLetters.claim, claims.changes, (id) => claims.get(id), claimContent),
+      section(recordLetters.key, keys.changes, (id) => keys.get(id), keyContent),
+      section(recordLetters.lease, lessor.changes, (id) => lessor.get(id), leaseContent),
+      section(recordLetters.standing, standing.changes, () => standing, standingContent),
+      section(recordLetters.pins, pins.changes, (id) => pins.get(id), pinsContent),
+    ];
     // Even an empty state has this record: an image without it is a damaged one.
-    changes.mark(recordNames.standing, 0);
+    standing.mark();
   }
 
-  /** The record's content now, null if it is gone. */
-  content(name: string): unknown[] | null {
-    const id = name.slice(1);
-    switch (name.charAt(0)) {
-      case 'c':
-        return contentOf(this.#claims.get(id), claimContent);
-      case 'k':
-        return contentOf(this.#keys.get(id), keyContent);
-      case 'l':
-        return contentOf(this.#lessor.get(id), leaseContent);
-      case 'p':
-        return contentOf(this.#pins.get(id), pinsContent);
-      default:
-        return standingContent(this.#standing);
+  get changedCount(): number {
+    let count = 0;
+    for (const { changes } of this.#sections) count += changes.count;
+    return count;
+  }
+
+  /** Records changed since the last call, as they are now. */
+  takeChanges(): ChangedRecord[] {
+    const changed: ChangedRecord[] = [];
+    for (const { letter, changes, content } of this.#sections) {
+      for (const [id, savedChecksum] of changes.take()) changed.push({ name: letter + id, content: content(id), savedChecksum });
     }
+    return changed;
   }
 
   /** The version of the record that was taken last is on disk under this checksum. */
   noteSaved(name: string, checksum: number): void {
-    const saved = this.#find(name);
+    const letter = name.charAt(0);
+    const id = name.slice(1);
+    const section = this.#sections.find((each) => each.letter === letter);
+    const saved = section?.get(id);
     if (saved !== undefined) saved.savedChecksum = checksum;
-    this.#changes.noteSaved(name, checksum);
+    section?.changes.noteSaved(id, checksum);
   }
 
   /** All records in order of their names. */
   *dump(): Generator<readonly [name: string, content: unknown], void, undefined> {
-    for (const claim of this.#claims.all()) yield [recordNames.claim(claim.id), claimContent(claim)];
-    for (const record of this.#keys.range('')) yield [recordNames.key(record.key), keyContent(record)];
-    for (const lease of this.#lessor.all()) yield [recordNames.lease(lease.id), leaseContent(lease)];
-    yield [recordNames.standing, standingContent(this.#standing)];
-    for (const set of this.#pins.all()) yield [recordNames.pins(set.claimId), pinsContent(set)];
+    for (const claim of this.#claims.all()) yield [recordLetters.claim + claim.id, claimContent(claim)];
+    for (const record of this.#keys.range('')) yield [recordLetters.key + record.key, keyContent(record)];
+    for (const lease of this.#lessor.all()) yield [recordLetters.lease + lease.id, leaseContent(lease)];
+    yield [recordLetters.standing, standingContent(this.#standing)];
+    for (const set of this.#pins.all()) yield [recordLetters.pins + set.claimId, pinsContent(set)];
   }
 
   /** Adds a record. Throws {@link ImageError} on one that is not valid or came before. */
@@ -122,7 +147,7 @@ export class Image {
       throw new ImageError(`the image's revisions disagree: written at ${this.#greatestRevision}, revision ${revision}, index ${index}`);
     }
     this.#standing.index = index;
-    this.#changes.take();
+    this.#standing.changes.take();
   }
 
   #restoreLiving(record: Living, checksum: number): void {
@@ -133,13 +158,13 @@ export class Image {
           ? new Claim(id, holder, fence, null, term.durationMs, term.deadlineMs)
           : new Claim(id, holder, fence, this.#lease(term.session), 0, 0);
       claim.savedChecksum = checksum;
-      once(this.#claims.restore(claim), recordNames.claim(id));
+      once(this.#claims.restore(claim), recordLetters.claim + id);
       return;
     }
     const { key, value, createRevision, modRevision, version } = record;
     const lease = record.lease === null ? null : this.#lease(record.lease);
     const restored: KeyRecord = { key, value, createRevision, modRevision, version, lease, savedChecksum: checksum };
-    once(this.#keys.restore(restored), recordNames.key(key));
+    once(this.#keys.restore(restored), recordLetters.key + key);
   }
 
   #lease(id: string): Lease {
@@ -147,26 +172,19 @@ export class Image {
     if (lease === undefined) throw new ImageError(`the image names lease ${id}, which it lacks`);
     return lease;
   }
-
-  #find(name: string): Saved | undefined {
-    const id = name.slice(1);
-    switch (name.charAt(0)) {
-      case 'c':
-        return this.#claims.get(id);
-      case 'k':
-        return this.#keys.get(id);
-      case 'l':
-        return this.#lessor.get(id);
-      case 'p':
-        return this.#pins.get(id);
-      default:
-        return this.#standing;
-    }
-  }
 }
 
-function contentOf<Part>(part: Part | undefined, content: (part: Part) => unknown[]): unknown[] | null {
-  return part === undefined ? null : content(part);
+function section<Part extends Saved>(
+  letter: string,
+  changes: Changes,
+  get: (id: string) => Part | undefined,
+  contentOf: (part: Part) => unknown[],
+): Section {
+  const content = (id: string): unknown[] | null => {
+    const part = get(id);
+    return part === undefined ? null : contentOf(part);
+  };
+  return { letter, changes, get, content };
 }
 
 function once(added: boolean, name: string): void {

@@ -1,5 +1,5 @@
 // The keys of users: values with their revisions and the lease they live by, in order. Claims are keys too, see `claims.ts`.
-import { type Changes, recordNames, type Saved } from './changes.ts';
+import { Changes, type Saved } from './changes.ts';
 import type { Lease } from './lessor.ts';
 import { OrderedMap } from './ordered-map.ts';
 import type { KeyView, Page } from './outcomes.ts';
@@ -22,13 +22,13 @@ export interface KeyRecord extends Saved {
  * may contain.
  */
 export class KeySpace {
+  /** Those to be saved. */
+  readonly changes = new Changes();
   readonly #keys = new OrderedMap<KeyRecord>();
   readonly #standing: Standing;
-  readonly #changes: Changes;
 
-  constructor(standing: Standing, changes: Changes) {
+  constructor(standing: Standing) {
     this.#standing = standing;
-    this.#changes = changes;
   }
 
   get(key: string): KeyRecord | undefined {
@@ -42,7 +42,7 @@ export class KeySpace {
     if (record === undefined) {
       record = { key, value, createRevision: index, modRevision: index, version: 1, lease: null, savedChecksum: 0 };
       this.#mark(record);
-      this.#keys.set(key, record);
+      this.#keys.add(key, record);
     } else {
       this.#mark(record);
       record.value = value;
@@ -82,7 +82,7 @@ export class KeySpace {
   /** Takes a key from an image; false if there is one of that name. */
   restore(record: KeyRecord): boolean {
     if (this.#keys.get(record.key) !== undefined) return false;
-    this.#keys.set(record.key, record);
+    this.#keys.add(record.key, record);
     record.lease?.attach(record.key);
     return true;
   }
@@ -97,7 +97,7 @@ export class KeySpace {
   }
 
   #mark(record: KeyRecord): void {
-    this.#changes.mark(recordNames.key(record.key), record.savedChecksum);
+    this.changes.mark(record.key, record.savedChecksum);
   }
 }
 

@@ -1,6 +1,6 @@
 // The lessor: granted leases, how long they last, and which keys live by them.
 import { assert } from '../assert.ts';
-import { type Changes, recordNames, type Saved } from './changes.ts';
+import { Changes, type Saved } from './changes.ts';
 import type { LeaseId } from './commands.ts';
 import { deadlineAfter, type Expiring, type ExpiryQueue } from './expiry-queue.ts';
 import { isClaimId, leaseKeyOf } from './lease-key.ts';
@@ -47,14 +47,14 @@ export class Lease implements Expiring, Saved {
 
 /** Granted leases by id. */
 export class Lessor {
+  /** Those to be saved. */
+  readonly changes = new Changes();
   readonly #leases = new Map<LeaseId, Lease>();
   readonly #standing: Standing;
-  readonly #changes: Changes;
   readonly #queue: ExpiryQueue;
 
-  constructor(standing: Standing, changes: Changes, queue: ExpiryQueue) {
+  constructor(standing: Standing, queue: ExpiryQueue) {
     this.#standing = standing;
-    this.#changes = changes;
     this.#queue = queue;
   }
 
@@ -66,7 +66,7 @@ export class Lessor {
   grant(id: LeaseId, ttlMs: number): Lease {
     assert(!this.#leases.has(id), `lease ${id} exists`);
     const lease = new Lease(id, ttlMs, deadlineAfter(this.#standing.timeMs, ttlMs));
-    this.#changes.mark(recordNames.lease(id), 0);
+    this.changes.mark(id, 0);
     this.#leases.set(id, lease);
     this.#queue.add(lease);
     return lease;
@@ -83,7 +83,7 @@ export class Lessor {
   renew(lease: Lease): void {
     const deadlineMs = deadlineAfter(this.#standing.timeMs, lease.ttlMs);
     if (deadlineMs <= lease.deadlineMs) return;
-    this.#changes.mark(recordNames.lease(lease.id), lease.savedChecksum);
+    this.changes.mark(lease.id, lease.savedChecksum);
     lease.deadlineMs = deadlineMs;
     this.#queue.moved(lease);
   }
@@ -91,7 +91,7 @@ export class Lessor {
   /** Forgets a lease. What lived by it must have been seen to before. */
   remove(lease: Lease): void {
     assert((lease.attached?.size ?? 0) === 0, `lease ${lease.id} still has keys`);
-    this.#changes.mark(recordNames.lease(lease.id), lease.savedChecksum);
+    this.changes.mark(lease.id, lease.savedChecksum);
     this.#leases.delete(lease.id);
     this.#queue.remove(lease);
   }

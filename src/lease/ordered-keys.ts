@@ -1,7 +1,7 @@
 // A sorted set of strings, cut into chunks: insertion and removal in O(log n), and ranges by prefix that touch nothing else.
 
 /** A full chunk is split. Small enough that moving half of it costs less than finding it. */
-const chunkMaxKeys = 512;
+const chunkMaxKeys = 256;
 
 /** Strings in JavaScript's own order (by UTF-16 unit), which is the same on every node. */
 export class OrderedKeys {

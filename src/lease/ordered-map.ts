@@ -1,6 +1,7 @@
 // A map whose keys are also kept in order: found by hash, listed by prefix, shown in pages.
-import type { Page } from './outcomes.ts';
+import { assert } from '../assert.ts';
 import { OrderedKeys } from './ordered-keys.ts';
+import type { Page } from './outcomes.ts';
 
 /** Values by string key. What looks up one key never touches the order; what lists a prefix never touches the rest. */
 export class OrderedMap<Value> {
@@ -15,9 +16,10 @@ export class OrderedMap<Value> {
     return this.#values.get(key);
   }
 
-  /** Adds a value under a key that has none, or replaces it. */
-  set(key: string, value: Value): void {
-    if (!this.#values.has(key)) this.#order.add(key);
+  /** Adds a value under a key that must have none. */
+  add(key: string, value: Value): void {
+    const added = this.#order.add(key);
+    assert(added, 'the key is there already');
     this.#values.set(key, value);
   }
 

@@ -1,6 +1,6 @@
 // Pins: entities that keep a claim from expiring. They belong to the claim's key, whether or not anybody holds it.
-import { type Changes, recordNames, type Saved } from './changes.ts';
-import { leaseKeyOf, scopePrefix, type Scope } from './lease-key.ts';
+import { Changes, type Saved } from './changes.ts';
+import { leaseKeyOf, type Scope, scopePrefix } from './lease-key.ts';
 import { OrderedMap } from './ordered-map.ts';
 import type { PinView } from './outcomes.ts';
 
@@ -15,12 +15,9 @@ const none: readonly string[] = [];
 
 /** All pins, by claim id. */
 export class Pins {
+  /** Those to be saved. */
+  readonly changes = new Changes();
   readonly #sets = new OrderedMap<PinSet>();
-  readonly #changes: Changes;
-
-  constructor(changes: Changes) {
-    this.#changes = changes;
-  }
 
   has(claimId: string): boolean {
     return this.#sets.size > 0 && this.#sets.get(claimId) !== undefined;
@@ -40,12 +37,12 @@ export class Pins {
   add(claimId: string, entity: string): boolean {
     const set = this.#sets.get(claimId);
     if (set === undefined) {
-      this.#changes.mark(recordNames.pins(claimId), 0);
-      this.#sets.set(claimId, { claimId, entities: [entity], savedChecksum: 0 });
+      this.changes.mark(claimId, 0);
+      this.#sets.add(claimId, { claimId, entities: [entity], savedChecksum: 0 });
       return true;
     }
     if (set.entities.includes(entity)) return false;
-    this.#changes.mark(recordNames.pins(claimId), set.savedChecksum);
+    this.changes.mark(claimId, set.savedChecksum);
     set.entities = [...set.entities, entity].sort();
     return false;
   }
@@ -54,7 +51,7 @@ export class Pins {
   remove(claimId: string, entity: string): boolean {
     const set = this.#sets.get(claimId);
     if (set === undefined || !set.entities.includes(entity)) return false;
-    this.#changes.mark(recordNames.pins(claimId), set.savedChecksum);
+    this.changes.mark(claimId, set.savedChecksum);
     if (set.entities.length > 1) {
       set.entities = set.entities.filter((each) => each !== entity);
       return false;
@@ -65,7 +62,7 @@ export class Pins {
   /** Takes a set from an image; false if there is one for that key. */
   restore(set: PinSet): boolean {
     if (this.#sets.get(set.claimId) !== undefined) return false;
-    this.#sets.set(set.claimId, set);
+    this.#sets.add(set.claimId, set);
     return true;
   }
 

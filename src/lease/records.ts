@@ -1,7 +1,7 @@
 // The records of the saved image: their names, what they hold as plain arrays, and reading them back in disbelief.
 import type { Claim } from './claims.ts';
-import { claimIdOf, leaseKeyOf } from './lease-key.ts';
 import type { KeyRecord } from './key-space.ts';
+import { claimIdOf, leaseKeyOf } from './lease-key.ts';
 import type { Lease } from './lessor.ts';
 import { leaseIdProblem, nameProblem, storeKeyProblem, valueProblem } from './names.ts';
 import type { PinSet } from './pins.ts';
@@ -9,6 +9,9 @@ import type { Standing } from './standing.ts';
 
 /** Version of everything below. An image of another version is refused. */
 const imageVersion = 1;
+
+/** A record's name is a letter for its kind and the id of the thing: a claim's key, a key, a lease's id, nothing, a claim's key. */
+export const recordLetters = { claim: 'c', key: 'k', lease: 'l', standing: 'm', pins: 'p' } as const;
 
 /** An image that cannot be what this version saved. Nothing of it may be used. */
 export class ImageError extends Error {
@@ -65,20 +68,20 @@ export function readRecord(name: string, content: unknown): ImageRecord {
 
 function read(letter: string, id: string, content: readonly unknown[]): ImageRecord | null {
   switch (letter) {
-    case 'c':
+    case recordLetters.claim:
       return isClaimIdOfNames(id) ? readClaim(id, content) : null;
-    case 'k': {
+    case recordLetters.key: {
       const [value, createRevision, modRevision, version, lease] = content;
       if (content.length !== 5 || storeKeyProblem(id) !== null || typeof value !== 'string' || valueProblem(value) !== null) return null;
       if (!isCount(createRevision) || !isCount(modRevision) || !isCount(version) || modRevision < createRevision) return null;
       return lease === null || isLeaseId(lease) ? { kind: 'key', key: id, value, createRevision, modRevision, version, lease } : null;
     }
-    case 'l': {
+    case recordLetters.lease: {
       const [ttlMs, deadlineMs] = content;
       if (content.length !== 2 || !isLeaseId(id) || !isCount(ttlMs) || !isTime(deadlineMs)) return null;
       return { kind: 'lease', id, ttlMs, deadlineMs };
     }
-    case 'p': {
+    case recordLetters.pins: {
       const entities: string[] = [];
       for (const entity of content) {
         const last = entities[entities.length - 1];
@@ -87,7 +90,7 @@ function read(letter: string, id: string, content: readonly unknown[]): ImageRec
       }
       return entities.length > 0 && isClaimIdOfNames(id) ? { kind: 'pins', claimId: id, entities } : null;
     }
-    case 'm': {
+    case recordLetters.standing: {
       const [version, timeMs, revision] = content;
       if (id !== '' || content.length !== 3 || version !== imageVersion || !isTime(timeMs) || !isTime(revision)) return null;
       return { kind: 'standing', timeMs, revision };

@@ -1,6 +1,6 @@
 // Where the state stands: the entry being applied, lease time, and the revision of the last change of a key.
 
-import type { Saved } from './changes.ts';
+import { Changes, type Saved } from './changes.ts';
 
 /** Shared by the parts of the state machine; moved only by it, and by `keyChanged`. */
 export class Standing implements Saved {
@@ -11,6 +11,13 @@ export class Standing implements Saved {
   /** Index of the last entry that put or deleted a key, a claim's included; 0 before the first. Invariant: at most `index`. */
   revision = 0;
   savedChecksum = 0;
+  /** Holds one id at most, the empty one: this is a record of its own. */
+  readonly changes = new Changes();
+
+  /** Time or revision moves, or has never been saved. */
+  mark(): void {
+    this.changes.mark('', this.savedChecksum);
+  }
 
   /** A key was put or deleted by the present entry. */
   keyChanged(): void {

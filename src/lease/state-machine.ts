@@ -1,12 +1,11 @@
 // The lease store: applies the log, answers reads, and tells the primary lessor what is due.
 import { assert, unreachable } from '../assert.ts';
-import { Changes, recordNames } from './changes.ts';
 import { Claiming } from './claiming.ts';
 import { Claims } from './claims.ts';
 import { fromTuple } from './command-codec.ts';
 import type { Command, ExpireItem, LeaseId, LeaseKey } from './commands.ts';
 import { ExpiryQueue } from './expiry-queue.ts';
-import { Image } from './image.ts';
+import { type ChangedRecord, Image } from './image.ts';
 import { KeySpace, keyView } from './key-space.ts';
 import { claimIdOf, type Scope } from './lease-key.ts';
 import { Leasing } from './leasing.ts';
@@ -16,14 +15,9 @@ import { Pins } from './pins.ts';
 import { Standing } from './standing.ts';
 import { Transactions } from './transactions.ts';
 
-/** One changed record, ready to be saved: `content` is plain data, null when the record is gone. */
-export interface ChangedRecord {
-  readonly name: string;
-  readonly content: unknown;
-  /** Checksum of the version saved last, 0 if it was never saved. */
-  readonly savedChecksum: number;
-}
+export type { ChangedRecord } from './image.ts';
 
+/** Told what ended, during `apply`. */
 export interface StateObserver {
   /** Nobody holds the lease after the entry at `index` (also when the same entry lets somebody else in). */
   vacated(key: LeaseKey, index: number): void;
@@ -43,11 +37,10 @@ export interface EntryContext {
  */
 export class StateMachine {
   readonly #standing = new Standing();
-  readonly #changes = new Changes();
   readonly #queue = new ExpiryQueue();
-  readonly #pins = new Pins(this.#changes);
-  readonly #keys = new KeySpace(this.#standing, this.#changes);
-  readonly #lessor = new Lessor(this.#standing, this.#changes, this.#queue);
+  readonly #pins = new Pins();
+  readonly #keys = new KeySpace(this.#standing);
+  readonly #lessor = new Lessor(this.#standing, this.#queue);
   readonly #claims: Claims;
   readonly #claiming: Claiming;
   readonly #leasing: Leasing;
@@ -59,11 +52,11 @@ export class StateMachine {
   /** The observer is called during `apply`, and must not call back. */
   constructor(observer: StateObserver) {
     const vacated = (key: LeaseKey, index: number): void => observer.vacated(key, index);
-    this.#claims = new Claims(this.#standing, this.#changes, this.#queue, this.#pins, vacated);
+    this.#claims = new Claims(this.#standing, this.#queue, this.#pins, vacated);
     this.#claiming = new Claiming(this.#standing, this.#claims, this.#lessor);
     this.#leasing = new Leasing(this.#standing, this.#lessor, this.#claims, this.#pins, this.#keys);
     this.#transactions = new Transactions(this.#keys, this.#lessor, this.#claims);
-    this.#image = new Image(this.#standing, this.#changes, this.#claims, this.#keys, this.#lessor, this.#pins);
+    this.#image = new Image(this.#standing, this.#claims, this.#keys, this.#lessor, this.#pins);
   }
 
   /** Greatest entry time applied. */
@@ -95,7 +88,7 @@ export class StateMachine {
     const { timeMs, revision } = standing;
     if (entry.timeMs > timeMs) standing.timeMs = entry.timeMs;
     const outcome = this.#carryOut(readable, entry.term);
-    if (standing.timeMs !== timeMs || standing.revision !== revision) this.#changes.mark(recordNames.standing, standing.savedChecksum);
+    if (standing.timeMs !== timeMs || standing.revision !== revision) standing.mark();
     return outcome;
   }
 
@@ -151,14 +144,12 @@ export class StateMachine {
 
   /** Records changed since the last call, each with its content now. Forgets that they changed. Includes the one for time and revision. */
   takeChanges(): readonly ChangedRecord[] {
-    const changed: ChangedRecord[] = [];
-    for (const [name, savedChecksum] of this.#changes.take()) changed.push({ name, content: this.#image.content(name), savedChecksum });
-    return changed;
+    return this.#image.takeChanges();
   }
 
   /** How many records `takeChanges` would return. */
   get changedCount(): number {
-    return this.#changes.count;
+    return this.#image.changedCount;
   }
 
   /** Notes the checksum under which a record of the last `takeChanges` was saved (0 for one that is gone), before the next call of it. */

@@ -1,8 +1,9 @@
 // The trapdoor: "I hold this lease" as an assertion about the log, decided where the gated write is applied. Nothing is left to race.
-import { claimIdOf } from './lease-key.ts';
-import type { Claims } from './claims.ts';
+
 import { holderFact } from './claiming.ts';
+import type { Claims } from './claims.ts';
 import type { Assertion } from './commands.ts';
+import { claimIdOf } from './lease-key.ts';
 import type { Outcome } from './outcomes.ts';
 
 /**
