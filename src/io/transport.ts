@@ -129,7 +129,7 @@ class Sockets implements TcpTransport, GreetingOwner {
     const { self, codec, random, peers } = this.#options;
     const host = {
       house: this.#house,
-      wire: new Wire(self.node, codec),
+      wire: new Wire(self.node, codec, this.#house.limits.frameMaxBytes),
       random,
       owner: this,
       events,

@@ -135,14 +135,14 @@ function readAppend(reader: ByteReader, to: { from: NodeId; to: NodeId; term: nu
   return { kind: 'append', ...to, logTerm, index, entries, commit };
 }
 
-export function confNumbers(conf: ConfState): number[] {
+function confNumbers(conf: ConfState): number[] {
   const numbers: number[] = [];
   for (const ids of [conf.voters, conf.votersOutgoing, conf.learners, conf.learnersNext]) numbers.push(ids.length, ...ids);
   numbers.push(flag(conf.autoLeave));
   return numbers;
 }
 
-export function readConf(reader: ByteReader): ConfState {
+function readConf(reader: ByteReader): ConfState {
   return {
     voters: readIds(reader),
     votersOutgoing: readIds(reader),

@@ -3,11 +3,12 @@ import type { Codec, ImageMeta, PeerFrame, StateRecord } from '../env.ts';
 import type { ConfState, Entry, NodeId } from '../raft/types.ts';
 import { ByteReader, MalformedBytesError, varintBytes, writeVarint } from './bytes.ts';
 import { encodeEntries } from './entries.ts';
-import { FRAME_HEAD_BYTES, writeFrameHead } from './frame.ts';
+import { FRAME_HEAD_BYTES, FRAME_LENGTH_BYTES, writeFrameHead } from './frame.ts';
 import { isRaftKind, messageNumbers, raftKind, readMessage } from './wire-raft.ts';
 
 /** The kind bytes of the service's frames. They are part of the protocol: change none, add behind. */
 const SERVICE_KINDS = { forward: 16, refuse: 17, barrier: 18, 'barrier-reply': 19, image: 20, 'image-ack': 21 } as const;
+const SERVICE_NUMBERS: ReadonlySet<number> = new Set(Object.values(SERVICE_KINDS));
 /** Blocks of entries kept for the next follower: one per follower that may be at another place in the log. */
 const BLOCKS_MAX = 4;
 
@@ -25,16 +26,18 @@ interface Block {
 export class Wire {
   readonly #self: NodeId;
   readonly #codec: Codec;
+  readonly #frameMaxBytes: number;
   /** The blocks of entries that were encoded last: two followers at the same place share one. */
   readonly #blocks: Block[] = [];
   #nextBlock = 0;
 
-  constructor(self: NodeId, codec: Codec) {
+  constructor(self: NodeId, codec: Codec, frameMaxBytes: number) {
     this.#self = self;
     this.#codec = codec;
+    this.#frameMaxBytes = frameMaxBytes;
   }
 
-  /** Throws on a frame that has no form on the network: a message of raft's own proposals, a number that is none. */
+  /** Throws on a frame that has no form on the network: a proposal of raft's own, a number that is none, more bytes than a frame may have. */
   encode(frame: PeerFrame): FramePieces {
     if (frame.kind === 'raft') {
       const { message } = frame;
@@ -42,9 +45,12 @@ export class Wire {
       const numbers = messageNumbers(message);
       if (message.kind !== 'append') return [headed(raftKind(message), numbers, 0)];
       const block = this.#block(message.entries);
-      return [headed(raftKind(message), numbers, block.length), block];
+      const head = headed(raftKind(message), numbers, block.length);
+      this.#judge(head.length - FRAME_LENGTH_BYTES + block.length);
+      return [head, block];
     }
     const body = this.#codec.encode(serviceFields(frame));
+    this.#judge(1 + body.length);
     const head = Buffer.allocUnsafe(FRAME_HEAD_BYTES);
     writeFrameHead(head, SERVICE_KINDS[frame.kind], body.length);
     return [head, body];
@@ -53,7 +59,12 @@ export class Wire {
   /** The frame that `from` sent. Throws on anything but what {@link Wire.encode} makes. Byte arrays in it may be views of `body`. */
   decode(kind: number, body: Uint8Array, from: NodeId): PeerFrame {
     if (isRaftKind(kind)) return { kind: 'raft', message: readMessage(kind, new ByteReader(body), from, this.#self) };
-    return readService(kind, this.#codec, body);
+    if (!SERVICE_NUMBERS.has(kind)) throw new MalformedBytesError(`no frame is of kind ${kind}`);
+    return readService(kind, this.#codec.decode(body));
+  }
+
+  #judge(length: number): void {
+    if (length > this.#frameMaxBytes) throw new RangeError(`a frame of ${length} bytes, above ${this.#frameMaxBytes}`);
   }
 
   /**
@@ -104,8 +115,7 @@ function serviceFields(frame: Exclude<PeerFrame, { readonly kind: 'raft' }>): un
   }
 }
 
-function readService(kind: number, codec: Codec, body: Uint8Array): PeerFrame {
-  const fields = codec.decode(body);
+function readService(kind: number, fields: unknown): PeerFrame {
   switch (kind) {
     case SERVICE_KINDS.forward: {
       const [term, commands] = list(fields, 2);

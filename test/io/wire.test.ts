@@ -12,6 +12,7 @@ import { everyFrame, plain } from './transport.suite.ts';
 
 const SENDER = 3;
 const RECEIVER = 2;
+const FRAME_MAX_BYTES = 8 * 1024 * 1024;
 const whole = fc.oneof(fc.nat(200), fc.nat(), fc.maxSafeNat());
 const node = whole.map((number) => Math.max(1, number));
 const flag = fc.boolean();
@@ -106,13 +107,13 @@ interface Bytes {
 }
 
 /** What the receiver's frame reader would hand out. */
-function bytesOf(frame: PeerFrame, wire = new Wire(SENDER, codec)): Bytes {
+function bytesOf(frame: PeerFrame, wire = new Wire(SENDER, codec, FRAME_MAX_BYTES)): Bytes {
   const joined = Buffer.concat(wire.encode(frame));
   expect(joined.readUInt32BE(0)).toBe(joined.length - 4);
   return { kind: joined[4] as number, body: joined.subarray(FRAME_HEAD_BYTES) };
 }
 
-const read = ({ kind, body }: Bytes): PeerFrame => new Wire(RECEIVER, codec).decode(kind, body, SENDER);
+const read = ({ kind, body }: Bytes): PeerFrame => new Wire(RECEIVER, codec, FRAME_MAX_BYTES).decode(kind, body, SENDER);
 
 test('every frame comes back as it was', () => {
   const seed = newSeed('wire');
@@ -167,14 +168,16 @@ test('a message that names another sender or receiver is refused', () => {
   for (const frame of everyFrame(SENDER, RECEIVER)) {
     if (frame.kind !== 'raft') continue;
     const { kind, body } = bytesOf(frame);
-    expect(() => new Wire(RECEIVER, codec).decode(kind, body, 1), frame.message.kind).toThrow(/does not come from its sender/);
-    expect(() => new Wire(1, codec).decode(kind, body, SENDER), frame.message.kind).toThrow(/is not for 1/);
+    expect(() => new Wire(RECEIVER, codec, FRAME_MAX_BYTES).decode(kind, body, 1), frame.message.kind).toThrow(
+      /does not come from its sender/,
+    );
+    expect(() => new Wire(1, codec, FRAME_MAX_BYTES).decode(kind, body, SENDER), frame.message.kind).toThrow(/is not for 1/);
   }
 });
 
 test('local messages and proposals have no form on the network, and unknown kinds no meaning', () => {
   const propose: PeerFrame = { kind: 'raft', message: { kind: 'propose', from: SENDER, to: RECEIVER, term: 0, payloads: [] } };
-  expect(() => new Wire(SENDER, codec).encode(propose)).toThrow(RangeError);
+  expect(() => new Wire(SENDER, codec, FRAME_MAX_BYTES).encode(propose)).toThrow(RangeError);
   const known = new Set(everyFrame(SENDER, RECEIVER).map((frame) => bytesOf(frame).kind));
   expect(known.size).toBe(19);
   const bodies = everyFrame(SENDER, RECEIVER).map((frame) => bytesOf(frame).body);
@@ -255,7 +258,7 @@ test('an append with a gap, with falling terms, or with entries of a later term 
 });
 
 test('two followers at the same place share the bytes of the entries, others do not', () => {
-  const wire = new Wire(SENDER, codec);
+  const wire = new Wire(SENDER, codec, FRAME_MAX_BYTES);
   const log = Array.from({ length: 10 }, (_, at): Entry => ({ kind: 'normal', term: 1, index: at + 1, data: Uint8Array.of(at) }));
   const block = (to: number, start: number, end: number): Uint8Array | undefined =>
     wire.encode({
