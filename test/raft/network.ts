@@ -43,7 +43,7 @@ export class TestNode {
   conf: ConfState;
   readonly readStates: ReadState[] = [];
   readonly events: TraceEvent[] = [];
-  readonly #overrides: ConfigOverrides;
+  #overrides: ConfigOverrides;
 
   constructor({
     id = 1,
@@ -88,7 +88,8 @@ export class TestNode {
   }
 
   /** The node stops and wakes up with what its storage has; what was not handed out and done is lost. */
-  restart(): void {
+  restart(overrides: ConfigOverrides = {}): void {
+    this.#overrides = { ...this.#overrides, ...overrides };
     const { index, conf } = this.storage.snapshot();
     this.appliedIndex = index;
     this.conf = conf;
@@ -245,6 +246,16 @@ export class Network {
 
   tick(id: NodeId, ticks: number): void {
     for (let i = 0; i < ticks; i++) this.do(id, (raft) => raft.tick());
+  }
+
+  /** Lets time pass for `ids` until one of them leads; gives it, or undefined when none does within `ticks`. */
+  awaitLeader(ids: readonly NodeId[], ticks = 10 * ELECTION_TICKS): NodeId | undefined {
+    for (let i = 0; i < ticks; i++) {
+      for (const id of ids) this.tick(id, 1);
+      const leader = ids.find((id) => this.node(id).role === 'leader');
+      if (leader !== undefined) return leader;
+    }
+    return undefined;
   }
 
   isolate(...ids: readonly NodeId[]): void {
