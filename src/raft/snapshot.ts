@@ -15,13 +15,13 @@ export function handleSnapshot(state: State, { from, snapshot }: Snapshot): void
   }
 }
 
-/** False when the snapshot brings nothing, or is not for this node. */
+/** False when the snapshot brings nothing. */
 function restoreSnapshot(state: State, snapshot: SnapshotMeta): boolean {
   const { log } = state;
   const { index, term, conf } = snapshot;
   if (index <= log.committed) return false;
-  const isMember = [conf.voters, conf.votersOutgoing, conf.learners].some((ids) => ids.includes(state.id));
-  if (!isMember) return false;
+  // It may be from before this node was a member: the change that adds it is in the log behind. (etcd refuses such a snapshot, and
+  // a newcomer then waits for the leader's next one.)
   if (log.matches({ index, term })) {
     // The log has all of it already: keep what stands behind, which may have been acknowledged.
     state.trace({ kind: 'snapshot-fast-forwarded', commit: log.committed, last: log.last(), snapshot: { index, term } });

@@ -188,10 +188,15 @@ describe('snapshots', () => {
     expect([sent, node.terms, node.commit]).toEqual([[acknowledge(1, 2, 11, 2)], [1, 1, 1], 2]);
   });
 
-  test('a snapshot of a configuration that this node is not in is ignored', () => {
-    const node = new TestNode();
-    node.step({ ...SNAPSHOT, snapshot: { ...META, conf: { ...META.conf, voters: [2, 3] } } });
-    expect([node.commit, node.raft.status().conf.voters]).toEqual([0, [1, 2, 3]]);
+  test('a snapshot from before this node was a member brings it to where the log goes on', () => {
+    const node = new TestNode({ id: 4, voters: [] });
+    node.step({ ...SNAPSHOT, to: 4 });
+    expect([node.commit, node.raft.status().conf.voters]).toEqual([11, [1, 2, 3]]);
+    const change = { v1: true, transition: 'auto', changes: [{ type: 'add-voter', node: 4 }] } as const;
+    node.step(
+      append({ to: 4, term: 11, index: 11, logTerm: 11, entries: [{ kind: 'conf-change', term: 11, index: 12, change }], commit: 12 }),
+    );
+    expect(node.raft.status().conf.voters).toEqual([1, 2, 3, 4]);
   });
 
   test('an isolated follower whose entries are gone recovers by a snapshot, then commits', () => {
