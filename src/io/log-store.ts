@@ -12,9 +12,13 @@ import { HeadWriter } from './head-writer.ts';
 import { checkOwner, createIdentity, type Identity, newIdentity, readIdentity, writeIdentity } from './identity.ts';
 import { decodeMeta, NO_IMAGE, type StoredMeta } from './image-meta.ts';
 import { HEAD_KEY, type KeyRange, META_KEY, STATE_RANGE, stateRange } from './keys.ts';
+import { checkTables } from './level-files.ts';
 import { type DirectoryLogStore, LevelLogStore } from './level-log-store.ts';
 import { type Database, recoverLog } from './log-recovery.ts';
 import { holdsMark, Mark } from './mark.ts';
+
+/** LevelDB's log before it becomes a table. Uncompressed like the tables: what is written here is soon deleted, and CPU is dearer than disk. */
+const WRITE_BUFFER_BYTES = 8 * 1024 * 1024;
 
 export { DataDirectoryError } from './data-directory-error.ts';
 export { type DirectoryLogStore, ImageMismatchError, type PeerDisk } from './level-log-store.ts';
@@ -83,9 +87,13 @@ async function format(directory: string, identity: Identity, options: LogStoreOp
 }
 
 async function open(directory: string, identity: Identity, options: LogStoreOptions): Promise<DirectoryLogStore> {
-  // First, for its lock: no other process writes the mark while this one reads it.
-  const database = await openDatabase(join(directory, 'db'), false);
+  const location = join(directory, 'db');
+  const altered = await checkTables(location).then(() => null, (error: unknown) => error);
+  // Before the mark is read, for LevelDB's lock: no other process writes here from now on. One that did could make tables vanish.
+  const database = await openDatabase(location, false);
   try {
+    if (altered instanceof MalformedBytesError) throw damaged(directory, altered.message, altered);
+    if (altered !== null) throw altered;
     const mark = await Mark.open(join(directory, 'mark'));
     if (mark === null) throw damaged(directory, 'the mark, which says how far the log was written, is missing or altered');
     try {
@@ -116,7 +124,7 @@ async function openUnformed(location: string): Promise<Database> {
 }
 
 async function openDatabase(location: string, createIfMissing: boolean): Promise<Database> {
-  const database: Database = new Level(location, { keyEncoding: 'buffer', valueEncoding: 'buffer' });
+  const database: Database = new Level(location, { keyEncoding: 'buffer', valueEncoding: 'buffer', compression: false, writeBufferSize: WRITE_BUFFER_BYTES });
   await database.open({ createIfMissing });
   return database;
 }
