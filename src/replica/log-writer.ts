@@ -39,6 +39,11 @@ export class LogWriter {
     return this.#writing;
   }
 
+  /** Whether a received state waits to be installed. */
+  get awaitsInstall(): boolean {
+    return this.#queue.some(({ append }) => append.snapshot !== null);
+  }
+
   /**
    * `after` leaves together with the append's promises. A request for votes could leave at once by the letter of the protocol;
    * but it speaks of the last entry, and a candidate that loses that entry in a crash must not win by an old answer.

@@ -1,58 +1,50 @@
-// The loop of one node: inbox → Raft → one Ready for all that arrived → send → sync → send promises → apply → settle.
+// One node of the cluster: takes requests, brings them to the leader's log, and answers with what the log decided.
 import { unreachable } from '../assert.ts';
-import type { Cancel, Env, ImageMeta, PeerFrame, PeerInfo } from '../env.ts';
+import type { Cancel, Env, PeerFrame, PeerInfo } from '../env.ts';
 import type { Command, LeaseKey } from '../lease/commands.ts';
-import { StateMachine } from '../lease/state-machine.ts';
-import type { Message, PeerMessage, StorageAppend, StorageApply, VoteRequest } from '../raft/messages.ts';
-import { RawNode, type RaftStatus, type Ready } from '../raft/raw-node.ts';
-import { type HardState, type Index, NONE, type NodeId, type Role, type SnapshotMeta, type Term } from '../raft/types.ts';
-import { Applier } from './applier.ts';
+import type { StateMachine } from '../lease/state-machine.ts';
+import type { RaftStatus } from '../raft/raw-node.ts';
+import { type Index, NONE, type NodeId, type Term } from '../raft/types.ts';
 import { ClusterView } from './cluster-view.ts';
 import { DEFAULT_LIMITS, type ReplicaConfig, type ReplicaLimits } from './config.ts';
-import { open, stampTime } from './envelope.ts';
 import { Handover } from './handover.ts';
-import { ImageReceiver, type ReceivedImage } from './image-receiver.ts';
-import { ImageSender } from './image-sender.ts';
-import { Inbox } from './inbox.ts';
-import { LogWriter } from './log-writer.ts';
+import { Leadership } from './leadership.ts';
+import { Loop } from './loop.ts';
 import { PrimaryLessor } from './primary-lessor.ts';
-import { raftConfig } from './raft-config.ts';
+import { Proposals } from './proposals.ts';
 import { type ReadAnswer, Reads } from './reads.ts';
-import { recoverLog, recoverState } from './recovery.ts';
 import { Requests } from './requests.ts';
 import type { ClusterStatus, Failure, Service, Settled } from './service.ts';
-import { StateSaver } from './state-saver.ts';
-import { Transfers, type TransferResult } from './transfers.ts';
+import { type TransferResult, Transfers } from './transfers.ts';
 import { Vacancies } from './vacancies.ts';
 
 const STARTING: Failure = { definite: true, code: 'no-leader', detail: 'This node is still reading its state. Ask again, or another one.' };
 const STOPPING: Failure = { definite: true, code: 'stopping', detail: 'This node is stopping. Ask another one.' };
+const OVERLOADED: Failure = {
+  definite: true,
+  code: 'overloaded',
+  detail: 'This node has too many requests under way. Try again later, with fewer at a time.',
+};
+
+/** Between two looks at whether requests that are in the log at the stop have been decided. */
+const DRAIN_LOOK_MS = 5;
+/** Waiting requests and reads are looked at every so many ticks. */
+const EXPIRE_TICKS = 4;
 
 export class Replica implements Service {
   readonly #env: Env;
   readonly #config: ReplicaConfig;
   readonly #limits: ReplicaLimits;
-  readonly #raft: RawNode;
   readonly #view: ClusterView;
   readonly #requests: Requests;
-  readonly #inbox: Inbox;
+  readonly #loop: Loop;
+  readonly #proposals: Proposals;
   readonly #reads: Reads;
   readonly #vacancies = new Vacancies();
   readonly #lessor: PrimaryLessor;
-  readonly #applier: Applier;
-  readonly #writer: LogWriter;
-  readonly #saver: StateSaver;
-  readonly #imageSender: ImageSender;
-  readonly #imageReceiver: ImageReceiver;
   readonly #handover: Handover;
   readonly #transfers: Transfers;
-
-  /** Messages of peers that wait for the next turn. */
-  #arrived: PeerMessage[] = [];
-  #receivedImage: ReceivedImage | null = null;
-  /** Role, leader and term as this layer has last acted on them. */
-  #noticed: { readonly role: Role; readonly leader: NodeId; readonly term: Term } = { role: 'follower', leader: NONE, term: -1 };
-  #turnPending = false;
+  readonly #leadership: Leadership;
   #ticks = 0;
   #tickTimer: Cancel | null = null;
   #phase: 'new' | 'running' | 'stopping' | 'stopped' = 'new';
@@ -61,65 +53,57 @@ export class Replica implements Service {
     this.#env = env;
     this.#config = config;
     this.#limits = { ...DEFAULT_LIMITS, ...config.limits };
-    const { image, incarnation } = env.store.recovered;
-    const origin = { node: config.node, incarnation };
-    const storage = recoverLog(env, config.members);
-    this.#raft = new RawNode(raftConfig(env, config, this.#limits, storage));
     this.#view = new ClusterView(config, config.members, env.clock);
-    this.#requests = new Requests(env.codec, origin);
-    this.#inbox = new Inbox(this.#limits.maxInboxRequests);
-    this.#reads = new Reads({
-      requestBarrier: (id) => this.#requestBarrier(id),
-      appliedIndex: () => this.#applier.index,
-      serve: (answer, index, timeMs) => this.#serve(answer, index, timeMs ?? this.#lessor.now()),
+    this.#requests = new Requests(env.codec, { node: config.node, incarnation: env.store.recovered.incarnation });
+    this.#loop = new Loop(env, config, this.#limits, this.#requests, {
+      stepped: () => this.#stepped(),
+      leadershipMayHaveChanged: () => this.#leadership.notice(),
+      turned: () => this.#turned(),
+      barrierConfirmed: (context, index) => this.#barrierConfirmed(context, index),
+      termApplied: (term) => this.#leadership.termApplied(term),
+      vacated: (key, index) => this.#vacancies.vacated(key, index),
+      stateReplaced: ({ index, count }) => {
+        this.#vacancies.recheck(this.state);
+        config.onEvent?.({ kind: 'image-received', index, records: count });
+      },
+      fatal: (error) => this.#fatal(error),
     });
+    const { raft } = this.#loop;
+    const wake = () => this.#loop.wake();
     this.#lessor = new PrimaryLessor(
       env.clock,
-      { state: () => this.#applier.state, propose: (command, done) => this.#add(command, true, done) },
+      { state: () => this.state, propose: (command, done) => this.#add(command, true, done) },
       config.electionTimeoutMs,
       this.#limits.maxExpiryBatch,
     );
-    this.#applier = new Applier(
-      env.codec,
-      origin,
-      this.#requests,
-      { applyConfChange: (change) => this.#raft.applyConfChange(change), termApplied: (term) => this.#termApplied(term) },
-      this.#newState(),
-      image.term,
-    );
-    this.#writer = new LogWriter(env.store, storage, {
-      release: (messages) => this.#release(messages),
-      install: (snapshot, hardState, done) => this.#install(snapshot, hardState, done),
-      fatal: (error) => this.#fatal(error),
-    });
-    this.#saver = new StateSaver(env, storage, image, this.#limits, (error) => this.#fatal(error));
-    const { imagePieceBytes } = this.#limits;
-    this.#imageSender = new ImageSender(
-      env.store,
-      env.clock,
-      { send: (to, frame) => env.transport.send(to, frame), finished: (to, ok) => this.#imageSent(to, ok) },
-      imagePieceBytes,
-    );
-    this.#imageReceiver = new ImageReceiver(env, {
-      newState: () => this.#newState(),
-      send: (to, frame) => env.transport.send(to, frame),
-      received: (from, term, received) => this.#imageReceived(from, term, received),
+    this.#proposals = new Proposals(raft, this.#loop.writer, this.#requests, this.#limits, env.transport, this.#view, this.#lessor, wake);
+    this.#reads = new Reads({
+      requestBarrier: (id) => this.#requestBarrier(id),
+      appliedIndex: () => this.appliedIndex,
+      serve: (answer, index, timeMs) => this.#serve(answer, index, timeMs ?? this.#lessor.now()),
     });
     this.#handover = new Handover(env.clock, env.random, {
-      isLeaderless: () => this.#raft.leader === NONE,
+      isLeaderless: () => raft.leader === NONE,
       campaign: () => {
-        this.#raft.campaign();
-        this.#wake();
+        raft.campaign();
+        wake();
       },
     });
-    this.#transfers = new Transfers(env.clock, config.electionTimeoutMs * 2, this.#view, this.#raft, () => this.#wake());
+    this.#transfers = new Transfers(env.clock, config.electionTimeoutMs * 2, this.#view, raft, wake);
+    this.#leadership = new Leadership(this.#loop, this.#view, config, {
+      lessor: this.#lessor,
+      proposals: this.#proposals,
+      reads: this.#reads,
+      handover: this.#handover,
+      transfers: this.#transfers,
+    });
   }
 
   // ---------------------------------------------------------------- life
 
   /** Reads the saved state, then takes part. `ready` gets the error when the state cannot be read. */
   start(ready: (error?: Error) => void): void {
-    recoverState(this.#env, this.#applier.state, (error) => {
+    this.#loop.start((error) => {
       if (error !== undefined) {
         ready(error);
         return;
@@ -133,8 +117,8 @@ export class Replica implements Service {
       });
       this.#scheduleTick();
       // Alone there is nobody to wait for.
-      if (this.#config.members.length === 1) this.#raft.campaign();
-      this.#wake();
+      if (this.#config.members.length === 1) this.#loop.raft.campaign();
+      this.#loop.wake();
       ready();
     });
   }
@@ -149,10 +133,10 @@ export class Replica implements Service {
     this.#requests.failUnsent(STOPPING);
     this.#reads.failAll(STOPPING);
     this.#vacancies.failAll(STOPPING);
-    const finish = () => this.#drain(() => this.#saveLast(() => this.#close(done)));
-    if (this.#raft.role === 'leader' && this.#config.members.length > 1) this.#transfers.start(null, finish);
+    const finish = () => this.#drain(() => this.#loop.saveLast(() => this.#close(done)));
+    if (this.#loop.raft.role === 'leader' && this.#config.members.length > 1) this.#transfers.start(null, finish);
     else finish();
-    this.#wake();
+    this.#loop.wake();
   }
 
   /** Gives requests that stand in the log a moment to be decided. */
@@ -160,7 +144,7 @@ export class Replica implements Service {
     const endMs = this.#env.clock.now() + this.#config.electionTimeoutMs;
     const look = () => {
       if (this.#requests.count > 0 && this.#phase === 'stopping' && this.#env.clock.now() < endMs) {
-        this.#env.clock.after(5, look);
+        this.#env.clock.after(DRAIN_LOOK_MS, look);
         return;
       }
       this.#requests.failAll(STOPPING);
@@ -169,34 +153,24 @@ export class Replica implements Service {
     look();
   }
 
-  #saveLast(done: () => void): void {
-    if (this.#phase !== 'stopping' || this.#saver.isSaving) done();
-    else this.#saver.save(this.#applier.state, this.#applier.term, this.#raft.conf, done);
-  }
-
   #close(done: () => void): void {
-    if (this.#phase === 'stopped') {
-      done();
-      return;
-    }
     this.#halt();
     this.#env.transport.close(() => this.#env.store.close(() => done()));
   }
 
   #halt(): void {
+    if (this.#phase === 'stopped') return;
     this.#phase = 'stopped';
     this.#tickTimer?.();
     this.#handover.stop();
     this.#lessor.demote();
-    this.#imageSender.stopAll();
-    this.#imageReceiver.stop();
+    this.#loop.halt();
     this.#requests.failAll(STOPPING);
     this.#reads.failAll(STOPPING);
     this.#vacancies.failAll(STOPPING);
     this.#transfers.failAll();
   }
 
-  /** Nothing may be promised any more: what has been sent out may not be on the disk. */
   #fatal(error: Error): void {
     if (this.#phase === 'stopped') return;
     this.#halt();
@@ -214,43 +188,35 @@ export class Replica implements Service {
   }
 
   get leader(): string {
-    return this.#view.nameOf(this.#raft.leader);
+    return this.#view.nameOf(this.#loop.raft.leader);
   }
 
   get term(): Term {
-    return this.#raft.term;
+    return this.#loop.raft.term;
   }
 
   get appliedIndex(): Index {
-    return this.#applier.index;
+    return this.#loop.applier.index;
   }
 
   submit(command: Command, settle: (settled: Settled) => void): void {
-    if (this.#phase !== 'running') {
-      settle({ kind: 'failed', failure: this.#phase === 'new' ? STARTING : STOPPING });
-      return;
-    }
     const { maxPendingRequests } = this.#limits;
+    // What keeps a lease is let in when what wants a new one no longer is.
     const keepsAlive = command.kind === 'renew' || command.kind === 'extend';
-    if (this.#requests.count >= (keepsAlive ? maxPendingRequests : (maxPendingRequests * 7) / 8)) {
-      settle({
-        kind: 'failed',
-        failure: { definite: true, code: 'overloaded', detail: 'This node has too many requests under way. Try again later, with fewer at a time.' },
-      });
-      return;
-    }
-    this.#requests.add(command, this.#env.clock.now(), false, settle);
-    this.#wake();
+    const isFull = this.#requests.count >= (keepsAlive ? maxPendingRequests : (maxPendingRequests * 7) / 8);
+    if (this.#phase !== 'running') settle({ kind: 'failed', failure: this.#notRunning() });
+    else if (isFull) settle({ kind: 'failed', failure: OVERLOADED });
+    else this.#add(command, false, settle);
   }
 
   read(consistency: 'linearizable' | 'stale', answer: ReadAnswer): void {
     if (this.#phase !== 'running') {
-      answer({ kind: 'failed', failure: this.#phase === 'new' ? STARTING : STOPPING });
+      answer({ kind: 'failed', failure: this.#notRunning() });
     } else if (consistency === 'stale') {
-      this.#serve(answer, this.#applier.index, this.#lessor.now());
+      this.#serve(answer, this.appliedIndex, this.#lessor.now());
     } else {
       this.#reads.add(answer, this.#env.clock.now());
-      this.#wake();
+      this.#loop.wake();
     }
   }
 
@@ -270,291 +236,54 @@ export class Replica implements Service {
   }
 
   status(): ClusterStatus {
-    return this.#view.status(this.#raft.status());
+    return this.#view.status(this.#loop.raft.status());
   }
 
   transfer(to: string | null, done: (result: TransferResult) => void): void {
-    if (this.#phase !== 'running') done({ ok: false, code: 'no-leader', detail: STOPPING.detail });
+    if (this.#phase !== 'running') done({ ok: false, code: 'no-leader', detail: this.#notRunning().detail });
     else this.#transfers.start(to, done);
-    this.#wake();
   }
 
   /** For tests and the simulator. */
   raftStatus(): RaftStatus {
-    return this.#raft.status();
+    return this.#loop.raft.status();
   }
 
-  /** For tests and the simulator: the applied state. Not to be changed. */
+  /** The applied state. Not to be changed. */
   get state(): StateMachine {
-    return this.#applier.state;
+    return this.#loop.applier.state;
+  }
+
+  #notRunning(): Failure {
+    return this.#phase === 'new' ? STARTING : STOPPING;
   }
 
   #add(command: Command, once: boolean, settle: (settled: Settled) => void): void {
     this.#requests.add(command, this.#env.clock.now(), once, settle);
-    this.#wake();
+    this.#loop.wake();
   }
 
   #serve(answer: ReadAnswer, index: Index, nowMs: number): void {
-    answer({ kind: 'view', view: { state: this.#applier.state, index, nowMs } });
+    answer({ kind: 'view', view: { state: this.state, index, nowMs } });
   }
 
-  // ---------------------------------------------------------------- inputs
+  // ---------------------------------------------------------------- the loop's calls
 
-  #take(from: NodeId, frame: PeerFrame): void {
-    if (!this.#isAlive) return;
-    this.#view.heard(from);
-    switch (frame.kind) {
-      case 'raft':
-        this.#arrived.push(frame.message);
-        this.#wake();
-        return;
-      case 'forward':
-        this.#takeForwarded(from, frame.term, frame.commands);
-        return;
-      case 'refuse':
-        this.#requests.refused(frame.sequences);
-        return;
-      case 'barrier':
-        // A stale asker finds out by itself that there is another leader.
-        if (this.#raft.role !== 'leader' || frame.term !== this.#raft.term) return;
-        this.#raft.readIndex(this.#reads.adoptRemote({ from, id: frame.id }));
-        this.#wake();
-        return;
-      case 'barrier-reply':
-        this.#reads.confirmed(frame.id, frame.index, frame.timeMs);
-        return;
-      case 'image':
-        this.#imageReceiver.take(from, frame);
-        return;
-      case 'image-ack':
-        this.#imageSender.acknowledged(from, frame.id, frame.position);
-        return;
-      default:
-        unreachable(frame);
-    }
+  #stepped(): void {
+    this.#leadership.notice();
+    this.#proposals.pass();
+    this.#reads.pump(this.term, this.#env.clock.now());
   }
 
-  #takeForwarded(from: NodeId, term: Term, envelopes: readonly Uint8Array[]): void {
-    this.#noticeLeadership();
-    if (this.#raft.role !== 'leader' || term !== this.#raft.term) return;
-    const refused = this.#inbox.add(from, envelopes);
-    if (refused.length > 0) this.#env.transport.send(from, { kind: 'refuse', term, sequences: refused, code: 'overloaded' });
-    this.#wake();
-  }
-
-  #up(peer: PeerInfo): void {
-    if (!this.#isAlive) return;
-    this.#view.up(peer);
-    // The connection to the leader is new: what went over the old one may have been lost, and it takes nothing twice.
-    if (peer.node === this.#raft.leader) {
-      const lost = this.#requests.sentIn(this.#raft.term);
-      if (lost.length > 0) this.#forward(peer.node, lost);
-      this.#reads.restart();
-    }
-    this.#wake();
-  }
-
-  #down(peer: NodeId): void {
-    if (!this.#isAlive) return;
-    this.#view.down(peer);
-    this.#imageSender.stop(peer);
-    this.#raft.reportUnreachable(peer);
-    if (this.#raft.leader === peer) {
-      this.#raft.forgetLeader();
-      this.#handover.leaderLost(this.#rankWithout(peer));
-    }
-    this.#wake();
-  }
-
-  /** This node's place among the voters other than `gone`, by number. */
-  #rankWithout(gone: NodeId): number {
-    return this.#raft.conf.voters.filter((node) => node !== gone && node < this.#config.node).length;
-  }
-
-  #scheduleTick(): void {
-    this.#tickTimer = this.#env.clock.after(this.#config.heartbeatMs, () => {
-      this.#scheduleTick();
-      this.#raft.tick();
-      this.#lessor.tick();
-      this.#lessor.watch();
-      if (++this.#ticks % 4 === 0) this.#expireWaiting();
-      this.#wake();
-    });
-  }
-
-  #expireWaiting(): void {
-    const { leaderWaitMs, requestTimeoutMs } = this.#limits;
-    const nowMs = this.#env.clock.now();
-    this.#requests.expire(nowMs, leaderWaitMs, requestTimeoutMs);
-    this.#reads.expire(nowMs, this.#config.electionTimeoutMs, leaderWaitMs + this.#config.electionTimeoutMs);
-  }
-
-  // ---------------------------------------------------------------- the loop
-
-  #wake(): void {
-    if (this.#turnPending || !this.#isAlive) return;
-    this.#turnPending = true;
-    this.#env.clock.soon(() => {
-      this.#turnPending = false;
-      if (this.#isAlive) this.#turn();
-    });
-  }
-
-  /** One turn: everything that has arrived goes in, everything that is wanted goes out. */
-  #turn(): void {
-    const arrived = this.#arrived;
-    this.#arrived = [];
-    for (const message of arrived) this.#raft.step(message);
-    this.#noticeLeadership();
-    this.#pass();
-    this.#reads.pump(this.#raft.term, this.#env.clock.now());
-    let applied = 0;
-    // Each pass of storage answers can make more ready. Applying is what may take long, so only so much of it in one turn.
-    while (this.#isAlive && this.#raft.hasReady()) {
-      if (applied >= this.#limits.maxApplyBytes) {
-        this.#wake();
-        break;
-      }
-      applied += this.#handle(this.#raft.ready());
-      this.#writer.pump();
-    }
-    if (!this.#isAlive) return;
+  #turned(): void {
     this.#reads.serveApplied();
     this.#lessor.watch();
-    this.#saver.maybeSave(this.#applier.state, this.#applier.term, () => this.#raft.conf);
   }
-
-  /** Requests go to where they can be proposed: into the log here, or to the leader. */
-  #pass(): void {
-    if (this.#raft.role === 'leader') this.#propose();
-    else if (this.#raft.leader !== NONE && this.#requests.hasUnsent && this.#view.isReachable(this.#raft.leader)) {
-      const { maxBatchRequests, maxBatchBytes } = this.#limits;
-      const envelopes = this.#requests.takeUnsent(this.#raft.term, maxBatchRequests, maxBatchBytes);
-      if (!this.#forward(this.#raft.leader, envelopes)) this.#requests.putBack(envelopes);
-      else if (this.#requests.hasUnsent) this.#wake();
-    }
-  }
-
-  /** One proposal for all that waits, while no write is under way: what arrives during a sync shares the next one. */
-  #propose(): void {
-    if (this.#writer.isWriting || (this.#inbox.isEmpty && !this.#requests.hasUnsent)) return;
-    const { maxBatchRequests, maxBatchBytes } = this.#limits;
-    const own = this.#requests.takeUnsent(this.#raft.term, maxBatchRequests, maxBatchBytes);
-    const passed = this.#inbox.take(maxBatchRequests, maxBatchBytes);
-    const batch = [...own, ...passed];
-    const timeMs = this.#lessor.now();
-    for (const envelope of batch) stampTime(envelope, timeMs);
-    if (this.#raft.propose(batch) === 'ok') return;
-    // Leadership is being handed over, or too much is not yet committed: neither lasts.
-    this.#requests.putBack(own);
-    this.#inbox.putBack(passed);
-  }
-
-  #forward(to: NodeId, commands: readonly Uint8Array[]): boolean {
-    return this.#env.transport.send(to, { kind: 'forward', term: this.#raft.term, commands });
-  }
-
-  /** Carries out a Ready; returns how many bytes were applied. */
-  #handle(ready: Ready): number {
-    this.#noticeLeadership();
-    let append: StorageAppend | null = null;
-    let apply: StorageApply | null = null;
-    const votes: VoteRequest[] = [];
-    for (const message of ready.messages) {
-      switch (message.kind) {
-        case 'storage-append':
-          append = message;
-          break;
-        case 'storage-apply':
-          apply = message;
-          break;
-        case 'vote':
-        case 'pre-vote':
-          votes.push(message);
-          break;
-        case 'snapshot':
-          this.#imageSender.start(message.to, message.term);
-          break;
-        default:
-          this.#send(message);
-      }
-    }
-    if (append !== null) this.#writer.queue(append, votes);
-    for (const { context, index } of ready.readStates) this.#barrierConfirmed(context, index);
-    return apply === null ? 0 : this.#apply(apply);
-  }
-
-  #apply({ entries, responses }: StorageApply): number {
-    this.#applier.apply(entries);
-    for (const response of responses) this.#raft.step(response);
-    let bytes = 0;
-    for (const entry of entries) bytes += entry.kind === 'normal' ? entry.data.length : 0;
-    return bytes;
-  }
-
-  #send(message: Message): void {
-    const sent = this.#env.transport.send(message.to, { kind: 'raft', message: message as PeerMessage });
-    if (!sent && message.kind === 'append') this.#raft.reportUnreachable(message.to);
-  }
-
-  /** Promises whose ground is durable now, and requests for votes. Those to this node itself count from here. */
-  #release(messages: readonly Message[]): void {
-    for (const message of messages) {
-      if (message.to === this.#config.node) this.#raft.step(message);
-      else this.#send(message);
-    }
-    this.#wake();
-  }
-
-  // ---------------------------------------------------------------- leadership
-
-  /** To be called before anything is taken for the leader's role: what an earlier leadership had collected is void in a new one. */
-  #noticeLeadership(): void {
-    const { role, leader, term } = this.#raft;
-    const noticed = this.#noticed;
-    if (role === noticed.role && leader === noticed.leader && term === noticed.term) return;
-    this.#noticed = { role, leader, term };
-    const leaderlessMs = this.#view.leaderIs(leader);
-    this.#inbox.clear();
-    this.#reads.restart();
-    if (leader !== NONE) this.#handover.stop();
-    if (role === 'leader') {
-      this.#lessor.elected(this.#lastEntryTimeMs());
-    } else {
-      this.#lessor.demote();
-      this.#imageSender.stopAll();
-    }
-    this.#transfers.leaderIs(leader);
-    this.#config.onEvent?.({
-      kind: 'role',
-      role: role === 'pre-candidate' ? 'candidate' : role,
-      term,
-      leader: this.#view.nameOf(leader),
-      leaderlessMs,
-    });
-  }
-
-  /** Times never decrease along the log, so the last stamped entry has the greatest. */
-  #lastEntryTimeMs(): number {
-    const entries = this.#raft.unapplied();
-    for (let i = entries.length - 1; i >= 0; i--) {
-      const entry = entries[i];
-      const envelope = entry?.kind === 'normal' ? open(entry.data) : null;
-      if (envelope !== null) return Math.max(envelope.timeMs, this.#applier.state.timeMs);
-    }
-    return this.#applier.state.timeMs;
-  }
-
-  #termApplied(term: Term): void {
-    if (this.#raft.role === 'leader' && term === this.#raft.term) this.#lessor.promote(term);
-  }
-
-  // ---------------------------------------------------------------- reads
 
   #requestBarrier(id: number): boolean {
-    const { leader, role, term } = this.#raft;
+    const { leader, role, term } = this.#loop.raft;
     if (role === 'leader') {
-      this.#raft.readIndex(id);
+      this.#loop.raft.readIndex(id);
       return true;
     }
     return leader !== NONE && this.#env.transport.send(leader, { kind: 'barrier', term, id });
@@ -566,41 +295,70 @@ export class Replica implements Service {
     else this.#env.transport.send(remote.from, { kind: 'barrier-reply', id: remote.id, index, timeMs: this.#lessor.now() });
   }
 
-  // ---------------------------------------------------------------- images
+  // ---------------------------------------------------------------- inputs
 
-  #newState(): StateMachine {
-    return new StateMachine({ vacated: (key, index) => this.#vacancies.vacated(key, index) });
-  }
-
-  #imageSent(to: NodeId, ok: boolean): void {
-    this.#raft.reportSnapshot(to, ok);
-    this.#wake();
-  }
-
-  #imageReceived(from: NodeId, term: Term, received: ReceivedImage): void {
-    this.#receivedImage?.writer.abort();
-    this.#receivedImage = received;
-    const { index, term: lastTerm, conf } = received.meta;
-    this.#arrived.push({ kind: 'snapshot', from, to: this.#config.node, term, snapshot: { index, term: lastTerm, conf } });
-    this.#wake();
-  }
-
-  #install(snapshot: SnapshotMeta, hardState: HardState | null, done: (error?: Error) => void): void {
-    const received = this.#receivedImage;
-    this.#receivedImage = null;
-    if (received === null || received.meta.index !== snapshot.index) {
-      done(new Error(`the state at ${snapshot.index} was to be installed, but another one was received`));
-      return;
+  #take(from: NodeId, frame: PeerFrame): void {
+    if (!this.#isAlive) return;
+    this.#view.heard(from);
+    switch (frame.kind) {
+      case 'raft':
+      case 'image':
+      case 'image-ack':
+        this.#loop.take(from, frame);
+        return;
+      case 'forward':
+        this.#leadership.notice();
+        this.#proposals.takePassed(from, frame.term, frame.commands);
+        return;
+      case 'refuse':
+        this.#requests.refused(frame.sequences);
+        return;
+      case 'barrier':
+        // A stale asker finds out by itself that there is another leader.
+        if (this.#loop.raft.role !== 'leader' || frame.term !== this.term) return;
+        this.#loop.raft.readIndex(this.#reads.adoptRemote({ from, id: frame.id }));
+        this.#loop.wake();
+        return;
+      case 'barrier-reply':
+        this.#reads.confirmed(frame.id, frame.index, frame.timeMs);
+        return;
+      default:
+        unreachable(frame);
     }
-    const meta: ImageMeta = received.meta;
-    this.#env.store.installImage(meta, received.writer, hardState, (error) => {
-      if (error === undefined) {
-        this.#applier.replace(received.state, meta.term);
-        this.#saver.replaced(meta);
-        this.#vacancies.recheck(received.state);
-        this.#config.onEvent?.({ kind: 'image-received', index: meta.index, records: meta.count });
-      }
-      done(error);
+  }
+
+  #up(peer: PeerInfo): void {
+    if (!this.#isAlive) return;
+    this.#view.up(peer);
+    if (peer.node === this.#loop.raft.leader) {
+      this.#proposals.passAgain();
+      this.#reads.restart();
+    }
+    this.#loop.wake();
+  }
+
+  #down(peer: NodeId): void {
+    if (!this.#isAlive) return;
+    this.#view.down(peer);
+    this.#loop.peerLost(peer);
+    this.#leadership.peerLost(peer);
+  }
+
+  #scheduleTick(): void {
+    this.#tickTimer = this.#env.clock.after(this.#config.heartbeatMs, () => {
+      this.#scheduleTick();
+      this.#loop.raft.tick();
+      this.#lessor.tick();
+      this.#lessor.watch();
+      if (++this.#ticks % EXPIRE_TICKS === 0) this.#expireWaiting();
+      this.#loop.wake();
     });
+  }
+
+  #expireWaiting(): void {
+    const { leaderWaitMs, requestTimeoutMs } = this.#limits;
+    const nowMs = this.#env.clock.now();
+    this.#requests.expire(nowMs, leaderWaitMs, requestTimeoutMs);
+    this.#reads.expire(nowMs, this.#config.electionTimeoutMs, leaderWaitMs + this.#config.electionTimeoutMs);
   }
 }

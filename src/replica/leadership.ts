@@ -1,0 +1,90 @@
+// What changes on this node when leadership moves: one place that notices it, and tells everybody whom it concerns.
+import { type NodeId, NONE, type Role, type Term } from '../raft/types.ts';
+import type { ClusterView } from './cluster-view.ts';
+import type { ReplicaConfig } from './config.ts';
+import { open } from './envelope.ts';
+import type { Handover } from './handover.ts';
+import type { Loop } from './loop.ts';
+import type { PrimaryLessor } from './primary-lessor.ts';
+import type { Proposals } from './proposals.ts';
+import type { Reads } from './reads.ts';
+import type { Transfers } from './transfers.ts';
+
+interface Concerned {
+  readonly lessor: PrimaryLessor;
+  readonly proposals: Proposals;
+  readonly reads: Reads;
+  readonly handover: Handover;
+  readonly transfers: Transfers;
+}
+
+export class Leadership {
+  readonly #loop: Loop;
+  readonly #view: ClusterView;
+  readonly #config: ReplicaConfig;
+  readonly #concerned: Concerned;
+  /** Role, leader and term as they were last acted on. */
+  #noticed: { readonly role: Role; readonly leader: NodeId; readonly term: Term } = { role: 'follower', leader: NONE, term: -1 };
+
+  constructor(loop: Loop, view: ClusterView, config: ReplicaConfig, concerned: Concerned) {
+    this.#loop = loop;
+    this.#view = view;
+    this.#config = config;
+    this.#concerned = concerned;
+  }
+
+  /** To be called before anything is taken for the leader's role: what an earlier leadership had collected is void in a new one. */
+  notice(): void {
+    const { role, leader, term } = this.#loop.raft;
+    const noticed = this.#noticed;
+    if (role === noticed.role && leader === noticed.leader && term === noticed.term) return;
+    this.#noticed = { role, leader, term };
+    const leaderlessMs = this.#view.leaderIs(leader);
+    const { lessor, proposals, reads, handover, transfers } = this.#concerned;
+    proposals.forgetPassed();
+    reads.restart();
+    if (leader !== NONE) handover.stop();
+    if (role === 'leader') {
+      lessor.elected(this.#lastEntryTimeMs());
+    } else {
+      lessor.demote();
+      this.#loop.follows();
+    }
+    transfers.leaderIs(leader);
+    this.#config.onEvent?.({
+      kind: 'role',
+      role: role === 'pre-candidate' ? 'candidate' : role,
+      term,
+      leader: this.#view.nameOf(leader),
+      leaderlessMs,
+    });
+  }
+
+  /** Promotion: everything of earlier terms is applied, so every deadline is known. */
+  termApplied(term: Term): void {
+    const { role, term: ownTerm } = this.#loop.raft;
+    if (role === 'leader' && term === ownTerm) this.#concerned.lessor.promote(term);
+  }
+
+  /** A leader whose connection closed is given up at once. */
+  peerLost(peer: NodeId): void {
+    const { raft } = this.#loop;
+    if (raft.leader !== peer) return;
+    raft.forgetLeader();
+    this.notice();
+    const rank = raft.conf.voters.filter((node) => node !== peer && node < this.#config.node).length;
+    this.#concerned.handover.leaderLost(rank);
+  }
+
+  /** Times never decrease along the log, so the last stamped entry has the greatest. */
+  #lastEntryTimeMs(): number {
+    const entries = this.#loop.raft.unapplied();
+    const appliedMs = this.#loop.applier.state.timeMs;
+    for (let i = entries.length - 1; i >= 0; i--) {
+      const entry = entries[i];
+      const envelope = entry?.kind === 'normal' ? open(entry.data) : null;
+      if (envelope !== null) return Math.max(envelope.timeMs, appliedMs);
+    }
+    return appliedMs;
+  }
+}

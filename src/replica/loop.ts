@@ -1,0 +1,264 @@
+// The loop of one node: inbox → Raft → one Ready for all that arrived → send → sync → send promises → apply.
+import type { Env, ImageMeta, PeerFrame } from '../env.ts';
+import type { LeaseKey } from '../lease/commands.ts';
+import { StateMachine } from '../lease/state-machine.ts';
+import type { Message, PeerMessage, StorageAppend, StorageApply, VoteRequest } from '../raft/messages.ts';
+import { RawNode, type Ready } from '../raft/raw-node.ts';
+import type { HardState, Index, NodeId, SnapshotMeta, Term } from '../raft/types.ts';
+import { Applier } from './applier.ts';
+import type { ReplicaConfig, ReplicaLimits } from './config.ts';
+import { ImageReceiver, type ReceivedImage } from './image-receiver.ts';
+import { ImageSender } from './image-sender.ts';
+import { LogWriter } from './log-writer.ts';
+import { raftConfig } from './raft-config.ts';
+import { recoverLog, recoverState } from './recovery.ts';
+import type { Requests } from './requests.ts';
+import { StateSaver } from './state-saver.ts';
+
+export interface LoopHost {
+  /** Everything that arrived has been stepped; role, leader and term may be others now. Proposals and reads go in here. */
+  stepped(): void;
+  /** A Ready is about to be carried out. */
+  leadershipMayHaveChanged(): void;
+  /** A turn is over: the state may have moved on. */
+  turned(): void;
+  barrierConfirmed(context: number, index: Index): void;
+  /** The first entry of a term has been applied. */
+  termApplied(term: Term): void;
+  vacated(key: LeaseKey, index: Index): void;
+  /** A state received from the leader has taken the place of this node's own. */
+  stateReplaced(meta: ImageMeta): void;
+  /** Nothing may be promised any more: what has been sent out may not be on the disk. */
+  fatal(error: Error): void;
+}
+
+export class Loop {
+  readonly raft: RawNode;
+  readonly applier: Applier;
+  readonly writer: LogWriter;
+  readonly #env: Env;
+  readonly #self: NodeId;
+  readonly #limits: ReplicaLimits;
+  readonly #host: LoopHost;
+  readonly #saver: StateSaver;
+  readonly #imageSender: ImageSender;
+  readonly #imageReceiver: ImageReceiver;
+  /** Messages of peers that wait for the next turn. */
+  #arrived: PeerMessage[] = [];
+  /** An image that is here as a whole, until Raft has said whether it wants it. */
+  #received: ReceivedImage | null = null;
+  #isAlive = false;
+  #turnPending = false;
+
+  constructor(env: Env, config: ReplicaConfig, limits: ReplicaLimits, requests: Requests, host: LoopHost) {
+    this.#env = env;
+    this.#self = config.node;
+    this.#limits = limits;
+    this.#host = host;
+    const { image, incarnation } = env.store.recovered;
+    const storage = recoverLog(env, config.members);
+    this.raft = new RawNode(raftConfig(env, config, limits, storage));
+    this.applier = new Applier(
+      env.codec,
+      { node: config.node, incarnation },
+      requests,
+      { applyConfChange: (change) => this.raft.applyConfChange(change), termApplied: (term) => host.termApplied(term) },
+      this.#newState(),
+      image.term,
+    );
+    this.writer = new LogWriter(env.store, storage, {
+      release: (messages) => this.#release(messages),
+      install: (snapshot, hardState, done) => this.#install(snapshot, hardState, done),
+      fatal: (error) => host.fatal(error),
+    });
+    this.#saver = new StateSaver(env, storage, image, limits, (error) => host.fatal(error));
+    this.#imageSender = new ImageSender(
+      env.store,
+      env.clock,
+      { send: (to, frame) => env.transport.send(to, frame), finished: (to, ok) => this.#imageSent(to, ok) },
+      limits.imagePieceBytes,
+    );
+    this.#imageReceiver = new ImageReceiver(env, {
+      newState: () => this.#newState(),
+      send: (to, frame) => env.transport.send(to, frame),
+      received: (from, term, received) => this.#imageReceived(from, term, received),
+    });
+  }
+
+  /** Reads the saved state; turns begin after it. */
+  start(ready: (error?: Error) => void): void {
+    recoverState(this.#env, this.applier.state, (error) => {
+      this.#isAlive = error === undefined;
+      ready(error);
+    });
+  }
+
+  /** No turn begins after this. */
+  halt(): void {
+    this.#isAlive = false;
+    this.#imageSender.stopAll();
+    this.#imageReceiver.stop();
+  }
+
+  /** Writes the state down before the end, so that the next start need not apply so much. */
+  saveLast(done: () => void): void {
+    if (!this.#isAlive || this.#saver.isSaving) done();
+    else this.#saver.save(this.applier.state, this.applier.term, this.raft.conf, done);
+  }
+
+  // ---------------------------------------------------------------- inputs
+
+  take(from: NodeId, frame: PeerFrame & { readonly kind: 'raft' | 'image' | 'image-ack' }): void {
+    if (frame.kind === 'raft') {
+      this.#arrived.push(frame.message);
+      this.wake();
+    } else if (frame.kind === 'image') {
+      this.#imageReceiver.take(from, frame);
+    } else {
+      this.#imageSender.acknowledged(from, frame.id, frame.position);
+    }
+  }
+
+  peerLost(peer: NodeId): void {
+    this.#imageSender.stop(peer);
+    this.raft.reportUnreachable(peer);
+    this.wake();
+  }
+
+  /** This node does not lead: what it was sending as a leader is no longer wanted. */
+  follows(): void {
+    this.#imageSender.stopAll();
+  }
+
+  /** Something has arrived or is wanted: a turn follows, shared by all that comes until then. */
+  wake(): void {
+    if (this.#turnPending || !this.#isAlive) return;
+    this.#turnPending = true;
+    this.#env.clock.soon(() => {
+      this.#turnPending = false;
+      if (this.#isAlive) this.#turn();
+    });
+  }
+
+  // ---------------------------------------------------------------- the turn
+
+  #turn(): void {
+    const arrived = this.#arrived;
+    this.#arrived = [];
+    for (const message of arrived) this.raft.step(message);
+    this.#host.stepped();
+    let applied = 0;
+    // Each pass of storage answers can make more ready. Applying is what may take long, so only so much of it in one turn.
+    while (this.#isAlive && this.raft.hasReady()) {
+      if (applied >= this.#limits.maxApplyBytes) {
+        this.wake();
+        break;
+      }
+      applied += this.#handle(this.raft.ready());
+      this.writer.pump();
+    }
+    if (!this.#isAlive) return;
+    this.#dropUnwantedImage();
+    this.#host.turned();
+    this.#saver.maybeSave(this.applier.state, this.applier.term, () => this.raft.conf);
+  }
+
+  /** Carries out a Ready; returns how many bytes were applied. */
+  #handle(ready: Ready): number {
+    this.#host.leadershipMayHaveChanged();
+    let append: StorageAppend | null = null;
+    let apply: StorageApply | null = null;
+    const votes: VoteRequest[] = [];
+    for (const message of ready.messages) {
+      switch (message.kind) {
+        case 'storage-append':
+          append = message;
+          break;
+        case 'storage-apply':
+          apply = message;
+          break;
+        case 'vote':
+        case 'pre-vote':
+          votes.push(message);
+          break;
+        case 'snapshot':
+          this.#imageSender.start(message.to, message.term);
+          break;
+        default:
+          this.#send(message);
+      }
+    }
+    if (append !== null) this.writer.queue(append, votes);
+    for (const { context, index } of ready.readStates) this.#host.barrierConfirmed(context, index);
+    return apply === null ? 0 : this.#apply(apply);
+  }
+
+  #apply({ entries, responses }: StorageApply): number {
+    this.applier.apply(entries);
+    for (const response of responses) this.raft.step(response);
+    let bytes = 0;
+    for (const entry of entries) bytes += entry.kind === 'normal' ? entry.data.length : 0;
+    return bytes;
+  }
+
+  #send(message: Message): void {
+    const sent = this.#env.transport.send(message.to, { kind: 'raft', message: message as PeerMessage });
+    if (!sent && message.kind === 'append') this.raft.reportUnreachable(message.to);
+  }
+
+  /** Promises whose ground is durable now, and requests for votes. Those to this node itself count from here. */
+  #release(messages: readonly Message[]): void {
+    for (const message of messages) {
+      if (message.to === this.#self) this.raft.step(message);
+      else this.#send(message);
+    }
+    this.wake();
+  }
+
+  // ---------------------------------------------------------------- images
+
+  #newState(): StateMachine {
+    return new StateMachine({ vacated: (key, index) => this.#host.vacated(key, index) });
+  }
+
+  #imageSent(to: NodeId, ok: boolean): void {
+    this.raft.reportSnapshot(to, ok);
+    this.wake();
+  }
+
+  #imageReceived(from: NodeId, term: Term, received: ReceivedImage): void {
+    // One that Raft has taken already comes first; the leader finds out by itself whether a newer one is still needed.
+    const unwanted = this.writer.awaitsInstall ? received : this.#received;
+    unwanted?.writer.abort();
+    if (unwanted === received) return;
+    this.#received = received;
+    const { index, term: lastTerm, conf } = received.meta;
+    this.#arrived.push({ kind: 'snapshot', from, to: this.#self, term, snapshot: { index, term: lastTerm, conf } });
+    this.wake();
+  }
+
+  /** Raft did not take the received image: it brings nothing, or its leader is none any more. */
+  #dropUnwantedImage(): void {
+    if (this.#received === null || this.writer.awaitsInstall) return;
+    this.#received.writer.abort();
+    this.#received = null;
+  }
+
+  #install(snapshot: SnapshotMeta, hardState: HardState | null, done: (error?: Error) => void): void {
+    const received = this.#received;
+    this.#received = null;
+    if (received === null || received.meta.index !== snapshot.index) {
+      done(new Error(`the state at ${snapshot.index} was to be installed, but another one was received`));
+      return;
+    }
+    const { meta } = received;
+    this.#env.store.installImage(meta, received.writer, hardState, (error) => {
+      if (error === undefined) {
+        this.applier.replace(received.state, meta.term);
+        this.#saver.replaced(meta);
+        this.#host.stateReplaced(meta);
+      }
+      done(error);
+    });
+  }
+}

@@ -1,0 +1,105 @@
+// Brings requests to where they can be proposed: into the log here when this node leads, else to the leader, once.
+import type { Transport } from '../env.ts';
+import type { RawNode } from '../raft/raw-node.ts';
+import { NONE, type NodeId, type Term } from '../raft/types.ts';
+import type { ClusterView } from './cluster-view.ts';
+import type { ReplicaLimits } from './config.ts';
+import { stampTime } from './envelope.ts';
+import { Inbox } from './inbox.ts';
+import type { LogWriter } from './log-writer.ts';
+import type { PrimaryLessor } from './primary-lessor.ts';
+import type { Requests } from './requests.ts';
+
+export class Proposals {
+  readonly #raft: RawNode;
+  readonly #writer: LogWriter;
+  readonly #requests: Requests;
+  readonly #limits: ReplicaLimits;
+  readonly #transport: Transport;
+  readonly #view: ClusterView;
+  readonly #lessor: PrimaryLessor;
+  readonly #wake: () => void;
+  readonly #inbox: Inbox;
+
+  constructor(
+    raft: RawNode,
+    writer: LogWriter,
+    requests: Requests,
+    limits: ReplicaLimits,
+    transport: Transport,
+    view: ClusterView,
+    lessor: PrimaryLessor,
+    wake: () => void,
+  ) {
+    this.#raft = raft;
+    this.#writer = writer;
+    this.#requests = requests;
+    this.#limits = limits;
+    this.#transport = transport;
+    this.#view = view;
+    this.#lessor = lessor;
+    this.#wake = wake;
+    this.#inbox = new Inbox(limits.maxInboxRequests);
+  }
+
+  /** Once a turn: what waits goes on its way if it can. */
+  pass(): void {
+    const { role, leader } = this.#raft;
+    if (role === 'leader') this.#propose();
+    else if (leader !== NONE && this.#requests.hasUnsent && this.#view.isReachable(leader)) this.#forward(leader);
+  }
+
+  /** A follower passes its requests on. A stale one finds out by the log that this is not their leader. */
+  takePassed(from: NodeId, term: Term, envelopes: readonly Uint8Array[]): void {
+    if (this.#raft.role !== 'leader' || term !== this.#raft.term) return;
+    const refused = this.#inbox.add(from, envelopes);
+    if (refused.length > 0) this.#transport.send(from, { kind: 'refuse', term, sequences: refused, code: 'overloaded' });
+    this.#wake();
+  }
+
+  /** The connection to the leader is new: what went over the old one may have been lost, and it takes nothing twice. */
+  passAgain(): void {
+    const { leader, term } = this.#raft;
+    let commands: Uint8Array[] = [];
+    let bytes = 0;
+    for (const command of this.#requests.sentIn(term)) {
+      commands.push(command);
+      bytes += command.length;
+      if (bytes < this.#limits.maxBatchBytes) continue;
+      this.#transport.send(leader, { kind: 'forward', term, commands });
+      commands = [];
+      bytes = 0;
+    }
+    if (commands.length > 0) this.#transport.send(leader, { kind: 'forward', term, commands });
+  }
+
+  /** Leadership moved: whoever passed requests on to this node finds that out by the log and tries again. */
+  forgetPassed(): void {
+    this.#inbox.clear();
+  }
+
+  /** One proposal for all that waits, while no write is under way: what arrives during a sync shares the next one. */
+  #propose(): void {
+    if (this.#writer.isWriting || (this.#inbox.isEmpty && !this.#requests.hasUnsent)) return;
+    const { maxBatchRequests, maxBatchBytes } = this.#limits;
+    const own = this.#requests.takeUnsent(this.#raft.term, maxBatchRequests, maxBatchBytes);
+    const passed = this.#inbox.take(maxBatchRequests, maxBatchBytes);
+    const batch = [...own, ...passed];
+    if (batch.length === 0) return;
+    const timeMs = this.#lessor.now();
+    for (const envelope of batch) stampTime(envelope, timeMs);
+    if (this.#raft.propose(batch) === 'ok') return;
+    // Leadership is being handed over, or too much is not yet committed: neither lasts.
+    this.#requests.putBack(own);
+    this.#inbox.putBack(passed);
+  }
+
+  #forward(leader: NodeId): void {
+    const { maxBatchRequests, maxBatchBytes } = this.#limits;
+    const { term } = this.#raft;
+    const commands = this.#requests.takeUnsent(term, maxBatchRequests, maxBatchBytes);
+    if (commands.length === 0) return;
+    if (!this.#transport.send(leader, { kind: 'forward', term, commands })) this.#requests.putBack(commands);
+    else if (this.#requests.hasUnsent) this.#wake();
+  }
+}
