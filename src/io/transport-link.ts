@@ -150,11 +150,12 @@ export class Link {
   readonly #pump = (): void => {
     this.#pumpPlanned = false;
     const socket = this.#socket;
-    while (!this.closed && this.#main.frames.length > 0 && socket.writableLength < this.#limits.writeMaxBytes) this.#write(this.#main);
-    while (!this.closed && this.#main.frames.length === 0 && this.#images.frames.length > 0 && socket.writableLength === 0) {
+    // A socket that broke a moment ago takes bytes to nowhere; 'close' follows.
+    while (!socket.destroyed && this.#main.frames.length > 0 && socket.writableLength < this.#limits.writeMaxBytes) this.#write(this.#main);
+    while (!socket.destroyed && this.#main.frames.length === 0 && this.#images.frames.length > 0 && socket.writableLength === 0) {
       this.#write(this.#images);
     }
-    if (this.#ending && !this.closed && this.#main.frames.length === 0 && this.#writesPending === 0) this.#socket.end();
+    if (this.#ending && !socket.destroyed && this.#main.frames.length === 0 && this.#writesPending === 0) socket.end();
   };
 
   readonly #written = (): void => {

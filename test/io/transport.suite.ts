@@ -134,6 +134,8 @@ export function plain(value: unknown): unknown {
 }
 
 const barrier = (id: number): PeerFrame => ({ kind: 'barrier', term: 1, id });
+const wideCommand = new Uint8Array(32_768);
+const wide = (id: number): PeerFrame => ({ kind: 'forward', term: id, commands: [wideCommand] });
 const counted = (count: number): number[] => Array.from({ length: count }, (_, id) => id);
 
 /** Declares the tests for transports that `begin` makes, in a new world for each test. */
@@ -235,17 +237,18 @@ export function transportSuite(name: string, begin: () => Promise<TransportWorld
     test('a restarted process gets no frame that was meant for its predecessor', async () => {
       const [first] = await meeting();
       world.block(1, 2);
-      for (let id = 0; id < 100; id++) first.transport.send(2, barrier(id));
-      await world.pass(20);
+      // Enough to fill what lies between, so that some wait in the transport itself.
+      for (let id = 0; id < 20_000 && first.transport.send(2, wide(id)); id++) if (id % 64 === 0) await world.pass(1);
       world.kill(2);
-      for (let id = 100; id < 200; id++) first.transport.send(2, barrier(id));
       world.unblock(1, 2);
+      expect(await world.until(() => !first.sees(2))).toBe(true);
+      first.transport.send(2, barrier(2));
       const successor = await started(2);
       // Whatever is accepted from here on must be meant for the successor.
       expect(await world.until(() => first.changes.length >= 3 && successor.sees(1))).toBe(true);
       expect(first.transport.send(2, barrier(1_000))).toBe(true);
       expect(await world.until(() => successor.barriers(1).includes(1_000))).toBe(true);
-      expect(successor.barriers(1)).toEqual([1_000]);
+      expect(successor.frames.map((told) => told.frame.kind)).toEqual(['barrier']);
     });
 
     test('a connection that breaks is made again, and what comes after is in order', async () => {
@@ -267,8 +270,6 @@ export function transportSuite(name: string, begin: () => Promise<TransportWorld
     test('a queue that is full refuses, and what it took arrives without a gap', async () => {
       const [first, second] = await meeting();
       world.block(1, 2);
-      const command = new Uint8Array(32_768);
-      const wide = (id: number): PeerFrame => ({ kind: 'forward', term: id, commands: [command] });
       let taken = 0;
       while (taken < 20_000 && first.transport.send(2, wide(taken))) {
         taken++;

@@ -1,6 +1,6 @@
 // The network between real nodes: the conformance suite, and what only sockets and processes can do to it.
 import { spawn } from 'node:child_process';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { PeerFrame, TransportEvents } from '../../src/env.ts';
@@ -179,6 +179,34 @@ test('a younger process takes the place of an older one at once, an attempt that
   younger.destroy();
 });
 
+test('when two nodes dial each other at once, the attempt of the lower number goes on unless it has become old', async () => {
+  const deaf = await listening();
+  const deafAddress = { host: '127.0.0.1', port: deaf.port };
+  try {
+    const limits = { precedenceMs: 400 };
+    const first = await started(1, { limits, peers: [{ node: 2, name: 'n2', address: deafAddress }] });
+    expect(await world.until(() => deaf.connections() === 1)).toBe(true);
+    await world.pass(50);
+    const yielding = await RawPeer.connect(first.transport.port);
+    await expect(yielding.greet()).rejects.toThrow('no answer');
+    await world.pass(500);
+    const later = await RawPeer.connect(first.transport.port);
+    await later.greet();
+    expect(await later.until(() => first.seen.changes.length === 1)).toBe(true);
+
+    const third = await started(3, { limits, peers: [{ node: 2, name: 'n2', address: deafAddress }] });
+    expect(await world.until(() => deaf.connections() === 2)).toBe(true);
+    await world.pass(50);
+    const lower = await RawPeer.connect(third.transport.port);
+    await lower.greet([...honestHello().slice(0, 6), 3, 'raw', 1] as never);
+    expect(await lower.until(() => third.seen.changes.length === 1)).toBe(true);
+    later.destroy();
+    lower.destroy();
+  } finally {
+    await deaf.close();
+  }
+});
+
 test('nodes that dial each other at the same time end up with one connection and no quarrel', async () => {
   for (let round = 0; round < 20; round++) {
     const [first, second] = await Promise.all([world.open(1), world.open(2)]);
@@ -194,3 +222,21 @@ test('nodes that dial each other at the same time end up with one connection and
     world.kill(2);
   }
 });
+
+/** A port that takes connections and never says a word. */
+async function listening(): Promise<{ port: number; connections: () => number; close: () => Promise<void> }> {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket.on('error', () => {}).resume());
+  });
+  await new Promise<void>((resolve) => server.listen({ host: '127.0.0.1', port: 0 }, resolve));
+  const address = server.address();
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+    connections: () => sockets.length,
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
