@@ -1,0 +1,167 @@
+// The saved image: what its records are, and which ones are refused.
+import { describe, expect, test } from 'vitest';
+import { ImageError } from '../../src/lease/records.ts';
+import { StateMachine } from '../../src/lease/state-machine.ts';
+import { alice, Log, leaseKey, redis } from './log.ts';
+
+const fresh = (): StateMachine => new StateMachine({ vacated: () => undefined });
+const standing = ['m', [1, 0, 9]] as const;
+
+function restore(records: readonly (readonly [string, unknown])[], index = 9): StateMachine {
+  const state = fresh();
+  for (const [name, content] of records) state.restore(name, content, 1);
+  state.finishRestore(index);
+  return state;
+}
+
+describe('the records', () => {
+  test('are plain arrays, in order of name; a plain claim is one record with the lease it makes for itself', () => {
+    const log = new Log().pass(5);
+    log.grant('7', 100);
+    log.claim(redis, alice, 30);
+    log.claimBySession(leaseKey('mysql'), alice, '7');
+    log.put('key', 'value', '7');
+    log.put('free', 'x');
+    log.pin(redis, 'e2');
+    log.pin(redis, 'e1');
+    expect([...log.state.dump()]).toEqual([
+      ['c\0ns\0model\0mysql', [alice, 3, '7']],
+      ['c\0ns\0model\0redis', [alice, 2, 30, 35]],
+      ['kfree', ['x', 5, 5, 1, null]],
+      ['kkey', ['value', 4, 4, 1, '7']],
+      ['l7', [100, 105]],
+      ['m', [1, 5, 5]],
+      ['p\0ns\0model\0redis', ['e1', 'e2']],
+    ]);
+  });
+
+  test('a new state has one record to save, a saved one none, and a read back one none', () => {
+    const state = fresh();
+    expect(state.takeChanges()).toEqual([{ name: 'm', content: [1, 0, 0], savedChecksum: 0 }]);
+    expect(state.changedCount).toBe(0);
+    expect(restore([standing]).changedCount).toBe(0);
+  });
+
+  test('an extension marks one record, and a record that is gone still knows the checksum on disk', () => {
+    const log = new Log();
+    log.claim(redis, alice, 10);
+    for (const { name } of log.state.takeChanges()) log.state.noteSaved(name, 77);
+    log.pass(1).extend(redis, alice, 10);
+    log.release(redis, alice);
+    expect(log.state.takeChanges()).toEqual([
+      { name: 'c\0ns\0model\0redis', content: null, savedChecksum: 77 },
+      { name: 'm', content: [1, 1, 3], savedChecksum: 77 },
+    ]);
+  });
+
+  test('a change while the last save is under way knows the checksum of what that save writes', () => {
+    const log = new Log();
+    log.claim(redis, alice, 10);
+    const [taken] = log.state.takeChanges();
+    log.release(redis, alice);
+    log.state.noteSaved(taken?.name ?? '', 77);
+    expect(log.state.takeChanges()[0]).toEqual({ name: taken?.name, content: null, savedChecksum: 77 });
+  });
+});
+
+describe('reading back', () => {
+  test('an empty image at index 0 is a new state', () => {
+    const state = restore([], 0);
+    expect([state.appliedIndex, state.revision, state.timeMs, state.changedCount]).toEqual([0, 0, 0, 1]);
+    state.skip(1);
+  });
+
+  test('goes on at the index of the image', () => {
+    const state = restore([standing], 12);
+    expect([state.appliedIndex, state.revision]).toEqual([12, 9]);
+    expect(() => state.skip(12)).toThrow('entry 12 applied after entry 12');
+  });
+
+  test('JL-69 a record that this version does not save is refused', () => {
+    const claim = 'c\0ns\0m\0l';
+    const bad: [string, unknown][] = [
+      ['m', [2, 0, 0]],
+      ['m', [1, -1, 0]],
+      ['m', [1, 0]],
+      ['mx', [1, 0, 0]],
+      ['m', { 0: 1, 1: 0, 2: 0 }],
+      ['', []],
+      ['x', []],
+      ['c', ['h', 1, 1, 1]],
+      ['c\0ns\0m', ['h', 1, 1, 1]],
+      ['cns\0m\0l', ['h', 1, 1, 1]],
+      ['c\0ns\0m\0l\0l', ['h', 1, 1, 1]],
+      ['c\0n s\0m\0l', ['h', 1, 1, 1]],
+      [claim, ['h', 0, 1, 1]],
+      [claim, ['h', 1, 0, 1]],
+      [claim, ['h', 1, 1, -1]],
+      [claim, ['h', 1, 1]],
+      [claim, ['', 1, 1, 1]],
+      [claim, ['h', 1, '0']],
+      [claim, ['h', 1, '5', 4]],
+      ['k', ['v', 1, 1, 1, null]],
+      ['k\0', ['v', 1, 1, 1, null]],
+      ['kk', ['v', 2, 1, 1, null]],
+      ['kk', ['v', 1, 1, 0, null]],
+      ['kk', ['v', 1, 1, 1, '0']],
+      ['kk', [1, 1, 1, 1, null]],
+      ['l0', [1, 1]],
+      ['l05', [1, 1]],
+      ['l5', [0, 1]],
+      ['l5', [1, 1, 1]],
+      ['p\0ns\0m\0l', []],
+      ['p\0ns\0m\0l', ['b', 'a']],
+      ['p\0ns\0m\0l', ['a', 'a']],
+      ['p\0ns\0m\0l', ['a b']],
+      ['pa', ['e']],
+    ];
+    for (const [name, content] of bad) expect(() => fresh().restore(name, content, 1), JSON.stringify([name, content])).toThrow(ImageError);
+  });
+
+  test('records that do not fit together are refused', () => {
+    const claim = (fence: number, session: string) => ['c\0ns\0m\0l', ['h', fence, session]] as const;
+    const lease = ['l5', [10, 10]] as const;
+    expect(restore([standing, claim(9, '5'), lease]).claim({ namespace: 'ns', model: 'm', lease: 'l' }, 0)?.session).toBe('5');
+    expect(() => restore([standing, claim(9, '6'), lease])).toThrow('names lease 6, which it lacks');
+    expect(() => restore([standing, ['kk', ['v', 1, 1, 1, '6']]])).toThrow('names lease 6, which it lacks');
+    expect(() => restore([standing, claim(10, '5'), lease])).toThrow('revisions disagree');
+    expect(() => restore([standing], 8)).toThrow('revisions disagree');
+    expect(() => restore([lease])).toThrow('lacks its time and revision');
+    expect(() => restore([], 1)).toThrow('lacks its time and revision');
+  });
+
+  test('a record that comes twice is refused', () => {
+    const twice: [string, unknown][] = [
+      ['m', [1, 0, 9]],
+      ['l5', [10, 10]],
+      ['kk', ['v', 1, 1, 1, null]],
+      ['kk', ['v', 1, 1, 1, '5']],
+      ['c\0ns\0m\0l', ['h', 1, 1, 1]],
+      ['p\0ns\0m\0l', ['e']],
+    ];
+    for (const record of twice) {
+      const others = twice.filter(([name]) => name === 'm' || name === 'l5').filter(([name]) => name !== record[0]);
+      expect(() => restore([...others, record, record]), record[0]).toThrow(/two records/);
+    }
+  });
+
+  test('is possible only before a state runs, and a state runs only after it is whole', () => {
+    const state = fresh();
+    state.restore('m', [1, 0, 0], 1);
+    expect(() => state.skip(1)).toThrow('half an image');
+    state.finishRestore(0);
+    expect(() => state.restore('l5', [1, 1], 1)).toThrow('running state');
+    expect(() => state.finishRestore(0)).toThrow('running state');
+  });
+
+  test('pins are found whether they come before or after the claim that they keep', () => {
+    const claim = ['c\0ns\0m\0l', ['h', 1, 5, 5]] as const;
+    const pins = ['p\0ns\0m\0l', ['e']] as const;
+    for (const records of [
+      [standing, claim, pins],
+      [standing, pins, claim],
+    ]) {
+      expect(restore(records).nextDeadlineMs()).toBeNull();
+    }
+  });
+});

@@ -1,0 +1,264 @@
+// The lease store told a second time, as plainly as possible: no index, no queue, no order kept. What the real one is measured by.
+import type { Assertion, Command, Compare, ExpireItem, LeaseKey, TxnOp } from '../../src/lease/commands.ts';
+import { claimIdOf, isClaimId, leaseKeyOf } from '../../src/lease/lease-key.ts';
+import type { ClaimView, GrantView, KeyView, Outcome, Refusal, TxnResult } from '../../src/lease/outcomes.ts';
+import type { EntryContext } from '../../src/lease/state-machine.ts';
+
+type ModelClaim = { holder: string; fence: number; session: string | null; durationMs: number; deadlineMs: number };
+
+const max = Number.MAX_SAFE_INTEGER;
+const done: Outcome = { kind: 'done' };
+const refused = (refusal: Refusal): Outcome => ({ kind: 'refused', refusal });
+
+export class Model {
+  timeMs = 0;
+  revision = 0;
+  index = 0;
+  claims = new Map<string, ModelClaim>();
+  pins = new Map<string, string[]>();
+  leases = new Map<string, { ttlMs: number; deadlineMs: number }>();
+  keys = new Map<string, KeyView>();
+  vacated: string[] = [];
+
+  apply(entry: EntryContext, command: Command): Outcome {
+    this.index = entry.index;
+    this.timeMs = Math.max(this.timeMs, entry.timeMs);
+    switch (command.kind) {
+      case 'claim': {
+        const id = claimIdOf(command.key);
+        const claim = this.claims.get(id);
+        if (claim && claim.holder !== command.holder) return this.denied(id, claim);
+        if (claim) return this.extend(id, claim, command.durationMs);
+        this.begin(id, { ...command, fence: this.index, session: null, deadlineMs: this.deadline(command.durationMs) });
+        return { kind: 'claim', created: true, claim: this.claimView(id) };
+      }
+      case 'claim-session': {
+        const id = claimIdOf(command.key);
+        const claim = this.claims.get(id);
+        if (claim && claim.holder !== command.holder) return this.denied(id, claim);
+        if (!this.leases.has(command.session)) return refused({ code: 'lease-not-found', id: command.session });
+        if (claim) claim.session = command.session;
+        else this.begin(id, { ...command, fence: this.index, durationMs: 0, deadlineMs: 0 });
+        return { kind: 'claim', created: !claim, claim: this.claimView(id) };
+      }
+      case 'extend':
+      case 'release': {
+        const id = claimIdOf(command.key);
+        const claim = this.claims.get(id);
+        if (!claim && command.kind === 'release') return done;
+        if (!claim || claim.holder !== command.holder || (command.fence !== null && command.fence !== claim.fence)) {
+          return refused({ code: 'not-held', holder: claim?.holder ?? null, fence: claim?.fence ?? null });
+        }
+        if (command.kind === 'extend') return this.extend(id, claim, command.durationMs);
+        this.end(id);
+        return done;
+      }
+      case 'pin':
+      case 'unpin': {
+        const id = claimIdOf(command.key);
+        const others = (this.pins.get(id) ?? []).filter((entity) => entity !== command.entity);
+        this.pins.set(id, command.kind === 'pin' ? [...others, command.entity].sort() : others);
+        return done;
+      }
+      case 'grant': {
+        let id = command.id ?? String(this.index);
+        while (command.id === null && this.leases.has(id)) id = String(Number(id) + 1);
+        if (id === '0') return refused({ code: 'lease-not-found', id });
+        if (this.leases.has(id)) return refused({ code: 'lease-exists', id });
+        this.leases.set(id, { ttlMs: command.ttlMs, deadlineMs: this.deadline(command.ttlMs) });
+        return { kind: 'grant', grant: this.grantView(id) };
+      }
+      case 'renew': {
+        const lease = this.leases.get(command.id);
+        if (!lease) return refused({ code: 'lease-not-found', id: command.id });
+        lease.deadlineMs = Math.max(lease.deadlineMs, this.deadline(lease.ttlMs));
+        return { kind: 'grant', grant: this.grantView(command.id) };
+      }
+      case 'revoke':
+        if (!this.leases.has(command.id)) return refused({ code: 'lease-not-found', id: command.id });
+        for (const key of this.attached(command.id)) this.end(key);
+        this.leases.delete(command.id);
+        return done;
+      case 'attach':
+      case 'detach': {
+        const view = this.keys.get(command.key);
+        if (!this.leases.has(command.id)) return refused({ code: 'lease-not-found', id: command.id });
+        if (!view) return refused({ code: 'key-not-found', key: command.key });
+        if (command.kind === 'attach') this.keys.set(command.key, { ...view, lease: command.id });
+        else if (view.lease === command.id) this.keys.set(command.key, { ...view, lease: null });
+        return done;
+      }
+      case 'put':
+      case 'delete': {
+        const refusal = this.refute(command.assert);
+        if (refusal) return refusal;
+        const modRevision = this.keys.get(command.key)?.modRevision ?? null;
+        const wanted = command.precondition?.kind === 'absent' ? null : command.precondition?.revision;
+        if (wanted !== undefined && wanted !== modRevision) return refused({ code: 'precondition-failed', key: command.key, modRevision });
+        if (command.kind === 'delete') {
+          return this.remove(command.key) ? done : refused({ code: 'key-not-found', key: command.key });
+        }
+        if (command.lease !== null && !this.leases.has(command.lease)) return refused({ code: 'lease-not-found', id: command.lease });
+        return { kind: 'key', key: this.put(command.key, command.value, command.lease) };
+      }
+      case 'txn': {
+        const refusal = this.refute(command.assert);
+        if (refusal) return refusal;
+        const succeeded = command.compare.every((compare) => this.holds(compare));
+        const ops = succeeded ? command.success : command.failure;
+        for (const op of ops) {
+          if (op.kind === 'put' && op.lease !== null && !this.leases.has(op.lease))
+            return refused({ code: 'lease-not-found', id: op.lease });
+        }
+        return { kind: 'txn', succeeded, results: ops.map((op) => this.carryOut(op)) };
+      }
+      case 'expire':
+        if (command.term !== entry.term) return done;
+        for (const { id, deadlineMs } of command.items) {
+          if (this.dueItems(this.timeMs).some((item) => item.id === id && item.deadlineMs === deadlineMs)) this.expire(id, deadlineMs);
+        }
+        return done;
+    }
+  }
+
+  /** Everything that is due at that time, in order of id. */
+  dueItems(nowMs: number): ExpireItem[] {
+    const items: ExpireItem[] = [];
+    for (const [id, claim] of this.claims) {
+      if (claim.session === null && !this.isPinned(id)) items.push({ id, deadlineMs: claim.deadlineMs });
+    }
+    for (const [id, { deadlineMs }] of this.leases) items.push({ id, deadlineMs });
+    return items.filter((item) => item.deadlineMs < nowMs).sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  claimView(id: string, nowMs = this.timeMs): ClaimView {
+    const claim = this.claims.get(id) as ModelClaim;
+    const session = claim.session === null ? undefined : this.leases.get(claim.session);
+    return {
+      ...leaseKeyOf(id),
+      holder: claim.holder,
+      fence: claim.fence,
+      durationMs: session?.ttlMs ?? claim.durationMs,
+      remainingMs: this.isPinned(id) ? null : Math.max(0, (session ?? claim).deadlineMs - nowMs),
+      session: claim.session,
+      pinnedBy: this.pins.get(id) ?? [],
+    };
+  }
+
+  grantView(id: string, nowMs = this.timeMs): GrantView {
+    const { ttlMs, deadlineMs } = this.leases.get(id) as { ttlMs: number; deadlineMs: number };
+    const attached = this.attached(id);
+    const claims: LeaseKey[] = attached.filter(isClaimId).map(leaseKeyOf);
+    return { id, ttlMs, remainingMs: Math.max(0, deadlineMs - nowMs), keys: attached.filter((key) => !isClaimId(key)), claims };
+  }
+
+  deadline(durationMs: number): number {
+    return Math.min(max, this.timeMs + durationMs);
+  }
+
+  isPinned(id: string): boolean {
+    return (this.pins.get(id) ?? []).length > 0;
+  }
+
+  attached(lease: string): string[] {
+    const claims = [...this.claims].filter(([, claim]) => claim.session === lease).map(([id]) => id);
+    const keys = [...this.keys.values()].filter((view) => view.lease === lease).map((view) => view.key);
+    return [...claims, ...keys].sort();
+  }
+
+  begin(id: string, { holder, fence, session, durationMs, deadlineMs }: ModelClaim): void {
+    this.claims.set(id, { holder, fence, session, durationMs, deadlineMs });
+    this.revision = this.index;
+  }
+
+  end(key: string): void {
+    if (!isClaimId(key)) this.remove(key);
+    else if (this.claims.delete(key)) {
+      this.revision = this.index;
+      this.vacated.push(`${this.index} ${key}`);
+    }
+  }
+
+  expire(id: string, deadlineMs: number): void {
+    if (isClaimId(id)) {
+      this.end(id);
+      return;
+    }
+    const { ttlMs } = this.leases.get(id) as { ttlMs: number };
+    for (const key of this.attached(id)) {
+      const claim = this.claims.get(key);
+      if (claim && this.isPinned(key)) Object.assign(claim, { session: null, durationMs: ttlMs, deadlineMs });
+      else this.end(key);
+    }
+    this.leases.delete(id);
+  }
+
+  extend(id: string, claim: ModelClaim, durationMs: number): Outcome {
+    if (claim.session !== null) return refused({ code: 'conflict', detail: `the claim lives by lease ${claim.session}: renew that one` });
+    if (this.deadline(durationMs) > claim.deadlineMs) Object.assign(claim, { durationMs, deadlineMs: this.deadline(durationMs) });
+    return { kind: 'claim', created: false, claim: this.claimView(id) };
+  }
+
+  denied(id: string, { holder, fence }: ModelClaim): Outcome {
+    return refused({ code: 'claim-denied', holder, fence, remainingMs: this.claimView(id).remainingMs });
+  }
+
+  refute(asserted: readonly Assertion[]): Outcome | null {
+    for (const failed of asserted) {
+      const claim = this.claims.get(claimIdOf(failed));
+      if (claim && (failed.holder ?? claim.holder) === claim.holder && (failed.fence ?? claim.fence) === claim.fence) continue;
+      return refused({ code: 'assertion-failed', failed, holder: claim?.holder ?? null, fence: claim?.fence ?? null });
+    }
+    return null;
+  }
+
+  put(key: string, value: string, lease: string | null): KeyView {
+    const old = this.keys.get(key);
+    const createRevision = old?.createRevision ?? this.index;
+    const view = { key, value, createRevision, modRevision: this.index, version: (old?.version ?? 0) + 1, lease };
+    this.keys.set(key, view);
+    this.revision = this.index;
+    return view;
+  }
+
+  remove(key: string): boolean {
+    if (!this.keys.delete(key)) return false;
+    this.revision = this.index;
+    return true;
+  }
+
+  withPrefix(prefix: string): KeyView[] {
+    return [...this.keys.values()].filter((view) => view.key.startsWith(prefix)).sort((a, b) => (a.key < b.key ? -1 : 1));
+  }
+
+  carryOut(op: TxnOp): TxnResult {
+    switch (op.kind) {
+      case 'put':
+        return { key: this.put(op.key, op.value, op.lease) };
+      case 'delete':
+        return { deleted: this.remove(op.key) ? 1 : 0 };
+      case 'delete-prefix':
+        return { deleted: this.withPrefix(op.prefix).filter((view) => this.remove(view.key)).length };
+      case 'get':
+        return { keys: this.withPrefix(op.key).filter((view) => view.key === op.key) };
+      case 'get-prefix':
+        return { keys: this.withPrefix(op.prefix) };
+    }
+  }
+
+  holds({ key, target, op, value }: Compare): boolean {
+    const view = this.keys.get(key);
+    if (target === 'value' && !view) return op === '!=';
+    const actual = {
+      create: view?.createRevision ?? 0,
+      mod: view?.modRevision ?? 0,
+      version: view?.version ?? 0,
+      value: view?.value ?? '',
+      lease: BigInt(view?.lease ?? 0),
+    }[target];
+    const wanted = target === 'lease' ? BigInt(value) : value;
+    if (op === '=') return actual === wanted;
+    if (op === '!=') return actual !== wanted;
+    return op === '<' ? actual < wanted : actual > wanted;
+  }
+}

@@ -1,0 +1,214 @@
+// What holds for every log: random commands, time and restarts, measured by the model and by the promises of DESIGN 6.
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { toTuple } from '../../src/lease/command-codec.ts';
+import type { Command } from '../../src/lease/commands.ts';
+import { claimIdOf } from '../../src/lease/lease-key.ts';
+import type { ClaimView } from '../../src/lease/outcomes.ts';
+import { StateMachine } from '../../src/lease/state-machine.ts';
+import { command, junk, leaseKeys, storeKeys } from './arbitraries.ts';
+import { dumped, restored } from './log.ts';
+import { Model } from './model.ts';
+import { holdsForAll } from './random.ts';
+
+type Step =
+  | { readonly kind: 'command'; readonly command: Command; readonly afterMs: number }
+  /** The primary lessor proposes what is due. */
+  | { readonly kind: 'sweep'; readonly afterMs: number; readonly limit: number }
+  | { readonly kind: 'junk'; readonly junk: unknown; readonly afterMs: number };
+
+/** Time may be stamped backwards a little, as by a leader that took over from one with a faster clock. */
+const afterMs = fc.integer({ min: -3, max: 12 });
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant('command' as const), command, afterMs }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('sweep' as const), afterMs, limit: fc.integer({ min: 1, max: 5 }) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('junk' as const), junk, afterMs }) },
+);
+const steps = fc.array(step, { maxLength: 60, size: 'max' });
+
+interface Entry {
+  readonly index: number;
+  readonly term: number;
+  readonly timeMs: number;
+  readonly tuple: unknown;
+  /** What the tuple stands for, null for junk. */
+  readonly command: Command | null;
+}
+
+/** Turns steps into log entries, asking the state for what is due. */
+class Driver {
+  index = 0;
+  timeMs = 0;
+
+  entry(step: Step, state: StateMachine): Entry {
+    this.index += 1;
+    this.timeMs = Math.max(0, this.timeMs + step.afterMs);
+    const place = { index: this.index, term: 1, timeMs: this.timeMs };
+    if (step.kind === 'junk') return { ...place, tuple: step.junk, command: null };
+    const each: Command = step.kind === 'command' ? step.command : { kind: 'expire', term: 1, items: state.due(this.timeMs, step.limit) };
+    return { ...place, tuple: toTuple(each), command: each };
+  }
+}
+
+function claimsOf(state: StateMachine): ClaimView[] {
+  return [...state.claims(null, null, 1000, state.timeMs).items];
+}
+
+test('every outcome, view and vacancy is the one that the model gives', () => {
+  holdsForAll(
+    fc.property(steps, (all) => {
+      const vacated: string[] = [];
+      const state = new StateMachine({ vacated: (key, index) => vacated.push(`${index} ${claimIdOf(key)}`) });
+      const model = new Model();
+      const driver = new Driver();
+      for (const each of all) {
+        const entry = driver.entry(each, state);
+        const outcome = state.apply(entry, entry.tuple);
+        if (entry.command !== null) expect(outcome).toEqual(model.apply(entry, entry.command));
+        const nowMs = state.timeMs + 3;
+        expect([state.timeMs, state.revision, state.appliedIndex]).toEqual([model.timeMs, model.revision, driver.index]);
+        expect(claimsOf(state)).toEqual([...model.claims.keys()].sort().map((id) => model.claimView(id)));
+        for (const key of leaseKeys) {
+          const id = claimIdOf(key);
+          expect(state.claim(key, nowMs)).toEqual(model.claims.has(id) ? model.claimView(id, nowMs) : null);
+        }
+        for (const key of storeKeys) expect(state.key(key)).toEqual(model.keys.get(key) ?? null);
+        const grants = state.grants(null, 1000, nowMs).items;
+        expect(grants).toEqual(grants.map(({ id }) => model.grantView(id, nowMs)));
+        expect(grants).toHaveLength(model.leases.size);
+        for (const later of [nowMs, nowMs + 20, 2 ** 53]) {
+          const due = [...state.due(later, 1000)].sort((a, b) => (a.id < b.id ? -1 : 1));
+          expect(due).toEqual(model.dueItems(later));
+        }
+        expect(vacated).toEqual(model.vacated);
+      }
+    }),
+    50,
+  );
+});
+
+test('no tenure ends before its promise, fences grow with every tenure, and only a vacancy changes the holder', () => {
+  holdsForAll(
+    fc.property(steps, (all) => {
+      const vacated = new Set<string>();
+      const state = new StateMachine({ vacated: (key) => vacated.add(claimIdOf(key)) });
+      const driver = new Driver();
+      const greatestFence = new Map<string, number>();
+      const promisedMs = new Map<string, number>();
+      let before = new Map<string, ClaimView>();
+      for (const each of all) {
+        const entry = driver.entry(each, state);
+        vacated.clear();
+        state.apply(entry, entry.tuple);
+        const now = new Map(claimsOf(state).map((claim) => [claimIdOf(claim), claim]));
+        const byWord = entry.command?.kind === 'release' || entry.command?.kind === 'revoke';
+        for (const [id, old] of before) {
+          if (now.get(id)?.fence === old.fence) continue;
+          expect(vacated.has(id)).toBe(true);
+          expect(old.pinnedBy.length === 0 || byWord).toBe(true);
+          if (!byWord) expect(state.timeMs).toBeGreaterThan(promisedMs.get(id) as number);
+        }
+        for (const [id, claim] of now) {
+          const old = before.get(id);
+          if (old?.fence === claim.fence) expect(claim.holder).toBe(old.holder);
+          else expect(claim.fence).toBeGreaterThan(greatestFence.get(id) ?? 0);
+          greatestFence.set(id, claim.fence);
+          // A claim that has lapsed keeps the promise that it had; one that moved to a lapsed session was promised nothing.
+          if (old?.fence !== claim.fence || old.session !== claim.session) promisedMs.set(id, 0);
+          if (claim.remainingMs !== null && claim.remainingMs > 0) promisedMs.set(id, state.timeMs + claim.remainingMs);
+        }
+        before = now;
+      }
+    }),
+    50,
+  );
+});
+
+test('JL-68 an image taken at any point gives the same state, which behaves the same for every later command', () => {
+  holdsForAll(
+    fc.property(steps, fc.nat(60), fc.boolean(), (all, point, reversed) => {
+      const vacated: string[] = [];
+      const original = new StateMachine({ vacated: (key, index) => vacated.push(`${index} ${claimIdOf(key)}`) });
+      let copy: StateMachine | null = null;
+      const driver = new Driver();
+      for (const [at, each] of all.entries()) {
+        if (at === point) copy = restored(original, (names) => (reversed ? names.reverse() : names));
+        if (at === point) expect(dumped(copy as StateMachine)).toBe(dumped(original));
+        const entry = driver.entry(each, original);
+        const outcome = original.apply(entry, entry.tuple);
+        if (copy === null) continue;
+        expect(copy.apply(entry, entry.tuple)).toEqual(outcome);
+        expect(dumped(copy)).toBe(dumped(original));
+        expect([copy.appliedIndex, copy.revision, copy.timeMs]).toEqual([original.appliedIndex, original.revision, original.timeMs]);
+        expect(copy.nextDeadlineMs()).toBe(original.nextDeadlineMs());
+        expect(new Set(copy.due(2 ** 53, 100).map((item) => item.id))).toEqual(new Set(original.due(2 ** 53, 100).map((item) => item.id)));
+      }
+    }),
+    50,
+  );
+});
+
+test('saving the changes again and again reproduces the whole state, and each change knows what the disk holds', () => {
+  const save = fc.record({ at: fc.nat(59), noteLate: fc.boolean() });
+  holdsForAll(
+    fc.property(steps, fc.array(save, { maxLength: 8 }), (all, saves) => {
+      const state = new StateMachine({ vacated: () => undefined });
+      const disk = new Map<string, { content: string; checksum: number }>();
+      const driver = new Driver();
+      let checksum = 0;
+      let unnoted: (() => void)[] = [];
+      const takeAndSave = (noteLate: boolean): void => {
+        for (const note of unnoted) note();
+        unnoted = [];
+        const count = state.changedCount;
+        const changes = state.takeChanges();
+        expect(changes).toHaveLength(count);
+        expect(new Set(changes.map((change) => change.name)).size).toBe(count);
+        for (const { name, content, savedChecksum } of changes) {
+          expect(savedChecksum).toBe(disk.get(name)?.checksum ?? 0);
+          checksum += 1;
+          const saved = checksum;
+          if (content === null) disk.delete(name);
+          else disk.set(name, { content: JSON.stringify(content), checksum: saved });
+          const note = (): void => state.noteSaved(name, content === null ? 0 : saved);
+          if (noteLate) unnoted.push(note);
+          else note();
+        }
+      };
+      for (const [at, each] of all.entries()) {
+        const entry = driver.entry(each, state);
+        state.apply(entry, entry.tuple);
+        for (const { noteLate } of saves.filter((one) => one.at === at)) takeAndSave(noteLate);
+      }
+      takeAndSave(false);
+      expect(state.changedCount).toBe(0);
+      const dump = [...state.dump()].map(([name, content]) => [name, JSON.stringify(content)]);
+      const saved = [...disk].map(([name, { content }]) => [name, content]).sort(([a], [b]) => ((a as string) < (b as string) ? -1 : 1));
+      expect(saved).toEqual(dump);
+    }),
+    100,
+  );
+});
+
+test('a repeat of one’s own claim is never denied', () => {
+  holdsForAll(
+    fc.property(steps, (all) => {
+      const state = new StateMachine({ vacated: () => undefined });
+      const driver = new Driver();
+      for (const each of all) {
+        const entry = driver.entry(each, state);
+        state.apply(entry, entry.tuple);
+        for (const key of leaseKeys) {
+          const claim = state.claim(key, 0);
+          if (claim === null) continue;
+          driver.index += 1;
+          const again = { kind: 'claim', key, holder: claim.holder, durationMs: 1 } as const;
+          const outcome = state.apply({ index: driver.index, term: 1, timeMs: 0 }, toTuple(again));
+          if (claim.session === null) expect(outcome).toMatchObject({ kind: 'claim', created: false, claim: { fence: claim.fence } });
+          else expect(outcome).toMatchObject({ refusal: { code: 'conflict' } });
+        }
+      }
+    }),
+    50,
+  );
+});
