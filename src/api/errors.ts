@@ -48,7 +48,8 @@ export function sendProblem(
   const retryAfterS = retryAfterSeconds(code, options.retryAfterMs ?? null);
   if (retryAfterS !== null) reply.header('retry-after', String(retryAfterS));
   reply.code(status);
-  reply.send(problemText(code, status, detail, facts));
+  // Bytes, because Fastify would add a charset to text, which JSON has no use for.
+  reply.send(Buffer.from(problemText(code, status, detail, facts)));
 }
 
 /** Sends whatever was thrown: an {@link ApiError}, one of Fastify's errors, or a fault of ours, which is told to `log` and to nobody else. */

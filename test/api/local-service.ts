@@ -42,6 +42,11 @@ export class LocalService implements Service {
     return this.#state.appliedIndex;
   }
 
+  /** How many changes are kept back. */
+  get heldCount(): number {
+    return this.#waiting.length;
+  }
+
   /** How many wait for a vacancy. */
   get watcherCount(): number {
     return this.#watchers.size;

@@ -1,0 +1,101 @@
+// The cluster's own affairs over HTTP: status, transfer and health; and what a fault of ours looks like.
+import { expect, test } from 'vitest';
+import { start } from './harness.ts';
+
+test('the status is the asked node’s own view, also without a leader', async () => {
+  const { call, service } = start();
+  service.failure = { definite: true, code: 'no-leader', detail: 'none' };
+  service.leader = '';
+  const answer = await call('GET', '/v1/cluster');
+  expect(answer.status).toBe(200);
+  expect(answer.body).toEqual({
+    node: 'n1',
+    leader: null,
+    term: 3,
+    commitIndex: 0,
+    members: [
+      {
+        id: 'n1',
+        http: '127.0.0.1:7801',
+        peer: '127.0.0.1:7901',
+        role: 'leader',
+        voter: true,
+        matchIndex: 0,
+        appliedIndex: 0,
+        lastContactMs: 0,
+        reachable: true,
+      },
+      {
+        id: 'n2',
+        http: '',
+        peer: '127.0.0.1:7902',
+        role: 'follower',
+        voter: true,
+        matchIndex: 0,
+        appliedIndex: null,
+        lastContactMs: null,
+        reachable: false,
+      },
+    ],
+    index: 0,
+  });
+  expect((await call('GET', '/v1/cluster?consistency=stale')).status).toBe(200);
+});
+
+test('a transfer is answered once the other node leads', async () => {
+  const { call, service } = start();
+  expect(await call('POST', '/v1/cluster/transfer', { body: { to: 'n2' } })).toMatchObject({
+    status: 200,
+    body: { leader: 'n2', term: 4 },
+  });
+  expect(service.transferredTo).toBe('n2');
+  expect((await call('POST', '/v1/cluster/transfer')).status).toBe(200);
+  expect(service.transferredTo).toBeNull();
+});
+
+test.each([
+  ['member-not-found', 404],
+  ['no-leader', 503],
+  ['conflict', 409],
+] as const)('a transfer that fails with %s is answered %d', async (code, status) => {
+  const { call, service } = start();
+  service.transferResult = { ok: false, code, detail: 'why' };
+  expect(await call('POST', '/v1/cluster/transfer', { body: { to: 'n9' } })).toMatchObject({ status, body: { code, detail: 'why' } });
+});
+
+test('a node lives without a leader, but is not ready', async () => {
+  const { call, service } = start();
+  expect(await call('GET', '/readyz')).toMatchObject({ status: 200, body: { status: 'ok' } });
+  service.failure = { definite: true, code: 'overloaded', detail: 'too much' };
+  expect(await call('GET', '/livez')).toMatchObject({ status: 200, body: { status: 'ok' } });
+  expect(await call('GET', '/readyz')).toMatchObject({ status: 503, body: { code: 'no-leader' }, headers: { 'retry-after': '1' } });
+});
+
+test('a node whose barrier takes more than a second is not ready, and a late answer does no harm', async () => {
+  const { call, service } = start();
+  const { read } = service;
+  let late: () => void = () => undefined;
+  service.read = (consistency, answer) => {
+    late = () => read.call(service, consistency, answer);
+  };
+  expect(await call('GET', '/readyz')).toMatchObject({ status: 503, body: { code: 'no-leader' } });
+  late();
+});
+
+test('a fault of ours is answered 500 without its insides, and told to the log', async () => {
+  const { call, service, log } = start();
+  service.status = () => {
+    throw new Error('secret insides');
+  };
+  const answer = await call('GET', '/v1/cluster');
+  expect(answer).toMatchObject({ status: 500, body: { code: 'internal' }, headers: { 'content-type': 'application/problem+json' } });
+  expect(answer.text).not.toContain('secret');
+  expect(log.join()).toContain('secret insides');
+});
+
+test('a head request answers as the get does, without a body', async () => {
+  const { call } = start();
+  await call('PUT', '/v1/kv/k', { body: { value: 'v' } });
+  expect(await call('HEAD', '/v1/kv/k')).toMatchObject({ status: 200, text: '', headers: { etag: '"1"', 'leasehold-index': '1' } });
+  expect(await call('HEAD', '/v1/kv/none')).toMatchObject({ status: 404, text: '' });
+});
