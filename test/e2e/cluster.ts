@@ -2,12 +2,10 @@
 import { join } from 'node:path';
 import { type Ended, freePorts, freshDirectory, leasehold, type Process, until } from './processes.ts';
 
-/** An answer, or null where a node gave none. */
+/** An answer; an empty body is read as `{}`. */
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
-  /** Parsed JSON; null without a body. */
-  // biome would have `unknown`; the tests compare it with `toMatchObject` and read single fields through `field`.
   readonly body: Readonly<Record<string, unknown>>;
 }
 

@@ -42,16 +42,16 @@ test('a port in use is named', async () => {
   const port = await freePorts(1);
   await new Promise<void>((resolve) => blocker.listen(port, '127.0.0.1', resolve));
   try {
-    for (const flag of ['--http', '--peer']) {
-      const free = await freePorts(2);
-      const argv = argvWith(firstNode(), {
-        '--http': `127.0.0.1:${free}`,
-        '--peer': `127.0.0.1:${free + 1}`,
+    const free = await freePorts(4);
+    const ends = ['--http', '--peer'].map((flag, position) => {
+      const others = {
+        '--http': `127.0.0.1:${free + 2 * position}`,
+        '--peer': `127.0.0.1:${free + 2 * position + 1}`,
         '--data': freshDirectory(),
-        [flag]: `127.0.0.1:${port}`,
-      });
-      expectClearRefusal(await leasehold(argv).ended, new RegExp(`${port}`));
-    }
+      };
+      return leasehold(argvWith(firstNode(), { ...others, [flag]: `127.0.0.1:${port}` })).ended;
+    });
+    for (const ended of await Promise.all(ends)) expectClearRefusal(ended, new RegExp(`${port}`));
   } finally {
     blocker.close();
   }
@@ -87,8 +87,8 @@ test('an emptied data directory under a known name is refused by the cluster, wh
 
 test('bad flags are bad usage', async () => {
   const node = firstNode();
-  for (const flags of [{ '--http': 'nowhere' }, { '--id': 'n9' }, { '--members': 'n1' }]) {
-    const ended = await leasehold(argvWith(node, flags)).ended;
+  const wrong = [{ '--http': 'nowhere' }, { '--id': 'n9' }, { '--members': 'n1' }];
+  for (const ended of await Promise.all(wrong.map((flags) => leasehold(argvWith(node, flags)).ended))) {
     expect(ended.code).toBe(2);
     expect(ended.err).toContain('leasehold: ');
     expect(ended.err).not.toMatch(/^ +at /m);

@@ -70,10 +70,10 @@ describe('claims', () => {
   });
 
   test('a pinned one outlives its duration, and ends once it is unpinned', async () => {
-    await leader.request('PUT', leasePath('pinned'), { holder: 'alice', durationMs: 3_000 });
+    await leader.request('PUT', leasePath('pinned'), { holder: 'alice', durationMs: 2_000 });
     expect((await cluster.cli('pin', 'demo/main/pinned', 'machine/0').ended).code).toBe(0);
     expect((await cluster.cli('pins').ended).out).toMatch(/demo\/main\/pinned +machine\/0/);
-    const waited = await one().request('GET', `${leasePath('pinned')}/expired?timeoutMs=4000`);
+    const waited = await one().request('GET', `${leasePath('pinned')}/expired?timeoutMs=2500`);
     expect(waited.status).toBe(408);
     expect((await leader.request('GET', leasePath('pinned'))).body).toMatchObject({
       holder: 'alice',
@@ -88,7 +88,7 @@ describe('claims', () => {
     await leader.request('PUT', leasePath('awaited'), { holder: 'alice', durationMs: 60_000 });
     const waiter = cluster.cli('wait', 'demo/main/awaited', '--timeout', '30s');
     const queued = cluster.cli('claim', 'demo/main/awaited', '--holder', 'carol', '--duration', '60s', '--wait', '30s');
-    expect(await Promise.race([waiter.ended, queued.ended, new Promise((resolve) => setTimeout(resolve, 1_500, 'waiting'))])).toBe(
+    expect(await Promise.race([waiter.ended, queued.ended, new Promise((resolve) => setTimeout(resolve, 1_000, 'waiting'))])).toBe(
       'waiting',
     );
     await other().request('DELETE', `${leasePath('awaited')}?holder=alice`);
