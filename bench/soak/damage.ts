@@ -6,14 +6,14 @@ import type { SeededRandom } from '../random.ts';
 /** Of a hundred, so many are bit flips; the rest are truncations. */
 const FLIP_PERCENT = 75;
 
-/** Harms a file under `folder` that is not empty, and says in words what was done. */
+/** Harms a file under `folder` that is not empty, and says in words what was done. Every file and every byte has its chance. */
 export function damage(folder: string, random: SeededRandom): string {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry: Dirent) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .filter((path) => statSync(path).size > 0)
     .sort();
-  const path = random.pick(files);
+  const path = random.below(2) === 0 ? random.pick(files) : pickBySize(files, random);
   const name = relative(folder, path);
   const { size } = statSync(path);
   const at = random.below(size);
@@ -26,4 +26,14 @@ export function damage(folder: string, random: SeededRandom): string {
   }
   truncateSync(path, at);
   return `${name} cut from ${size} to ${at} bytes`;
+}
+
+function pickBySize(files: readonly string[], random: SeededRandom): string {
+  let at = random.below(files.reduce((sum, path) => sum + statSync(path).size, 0));
+  const found = files.find((path) => {
+    at -= statSync(path).size;
+    return at < 0;
+  });
+  if (found === undefined) throw new Error('no file has any bytes');
+  return found;
 }
