@@ -1,9 +1,11 @@
-// The leader's source of lease time: follows real time at its own pace or slower, never ahead of it, and stands still when in doubt.
+// A node's account of lease time: follows real time at its own pace or slower, never ahead of it, and stands still when in doubt.
 import { assert } from '../assert.ts';
 
 /**
- * Lease time on one node while it leads. Counts whole milliseconds of the injected monotonic clock, from the first whole one after
- * the start, so that no rounding ever runs ahead. Invariant: between two readings it moves by no more than whole real milliseconds.
+ * Lease time on one node. The leader stamps entries with it; a follower keeps it going from the last stamped entry of its log for as
+ * long as it hears the leader, so that what passed in a quiet time is not given back to every lease when that leader is lost.
+ * Counts whole milliseconds of the injected monotonic clock, from the first whole one after the start, so that no rounding ever runs
+ * ahead. Invariant: between two readings it moves by no more than whole real milliseconds.
  */
 export class LeaseClock {
   readonly #maxStepMs: number;
@@ -20,10 +22,24 @@ export class LeaseClock {
     this.#maxStepMs = maxStepMs;
   }
 
-  /** This node was elected at real time `nowMs`, with a log whose last entry carries `lastEntryTimeMs`. Stands still until `promote`. */
+  /**
+   * A follower hears its leader at real time `nowMs`, with an entry stamped `stampedMs`, or null if there was none. An entry sets the
+   * time, even back: what it promises counts from its stamp, and it was stamped before it came here.
+   */
+  follow(stampedMs: number | null, nowMs: number): void {
+    if (this.#started) return;
+    const elapsedMs = Math.max(0, Math.floor(nowMs) - this.#countedMs);
+    this.#timeMs = stampedMs ?? this.#timeMs + Math.min(elapsedMs, this.#maxStepMs);
+    this.#countedMs = stampedMs === null ? this.#countedMs + elapsedMs : Math.ceil(nowMs);
+  }
+
+  /**
+   * This node was elected at real time `nowMs`, with a log whose last entry carries `lastEntryTimeMs`. Goes on from there, or from
+   * what has passed since by its own account, but stands still until `promote`.
+   */
   start(lastEntryTimeMs: number, nowMs: number): void {
     this.#started = true;
-    this.#timeMs = lastEntryTimeMs;
+    this.#timeMs = Math.max(this.#timeMs, lastEntryTimeMs);
     this.#countedMs = Math.ceil(nowMs);
     this.#standStillMs = Number.POSITIVE_INFINITY;
   }
@@ -38,10 +54,10 @@ export class LeaseClock {
     this.#standStillMs = Math.ceil(extendMs);
   }
 
-  /** Lease time at real time `nowMs`, in whole milliseconds; never less than it was. To be read at least once every tick. */
+  /** Lease time at real time `nowMs`, in whole milliseconds; while leading never less than it was. To be read at least once every tick. */
   read(nowMs: number): number {
     const elapsedMs = Math.floor(nowMs) - this.#countedMs;
-    if (elapsedMs <= 0) return this.#timeMs;
+    if (!this.#started || elapsedMs <= 0) return this.#timeMs;
     this.#countedMs += elapsedMs;
     const stepMs = Math.min(elapsedMs, this.#maxStepMs);
     const stoodMs = Math.min(stepMs, this.#standStillMs);

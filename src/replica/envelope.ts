@@ -1,5 +1,5 @@
 // What stands before a command in the log: the lease time at which it was appended, and whose request it is.
-import type { NodeId } from '../raft/types.ts';
+import type { Entry, NodeId } from '../raft/types.ts';
 
 /*
  * 0   time       float64  lease time in whole milliseconds, written by the leader when it appends
@@ -58,6 +58,16 @@ export function open(envelope: Uint8Array): OpenedEnvelope | null {
     sequence: header.getFloat64(16),
     command: envelope.subarray(ENVELOPE_BYTES),
   };
+}
+
+/** Time of the last stamped entry among `entries`, null if there is none. Times never decrease along the log, so it is the greatest. */
+export function lastStamp(entries: readonly Entry[]): number | null {
+  for (let i = entries.length - 1; i >= 0; i--) {
+    const entry = entries[i];
+    const envelope = entry?.kind === 'normal' ? open(entry.data) : null;
+    if (envelope !== null) return envelope.timeMs;
+  }
+  return null;
 }
 
 function view(bytes: Uint8Array): DataView {

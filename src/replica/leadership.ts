@@ -2,7 +2,7 @@
 import { type NodeId, NONE, type Role, type Term } from '../raft/types.ts';
 import type { ClusterView } from './cluster-view.ts';
 import type { ReplicaConfig } from './config.ts';
-import { open } from './envelope.ts';
+import { lastStamp } from './envelope.ts';
 import type { Handover } from './handover.ts';
 import type { Loop } from './loop.ts';
 import type { PrimaryLessor } from './primary-lessor.ts';
@@ -45,7 +45,7 @@ export class Leadership {
     reads.restart();
     if (leader !== NONE) handover.stop();
     if (role === 'leader') {
-      lessor.elected(this.#lastEntryTimeMs());
+      lessor.elected(lastStamp(this.#loop.raft.unapplied()) ?? this.#loop.applier.state.timeMs);
     } else {
       lessor.demote();
       this.#loop.follows();
@@ -74,17 +74,5 @@ export class Leadership {
     this.notice();
     const rank = raft.conf.voters.filter((node) => node !== peer && node < this.#config.node).length;
     this.#concerned.handover.leaderLost(rank);
-  }
-
-  /** Times never decrease along the log, so the last stamped entry has the greatest. */
-  #lastEntryTimeMs(): number {
-    const entries = this.#loop.raft.unapplied();
-    const appliedMs = this.#loop.applier.state.timeMs;
-    for (let i = entries.length - 1; i >= 0; i--) {
-      const entry = entries[i];
-      const envelope = entry?.kind === 'normal' ? open(entry.data) : null;
-      if (envelope !== null) return Math.max(envelope.timeMs, appliedMs);
-    }
-    return appliedMs;
   }
 }

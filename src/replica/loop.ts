@@ -12,12 +12,15 @@ import { ImageSender } from './image-sender.ts';
 import { LogWriter } from './log-writer.ts';
 import { raftConfig } from './raft-config.ts';
 import { recoverLog, recoverState } from './recovery.ts';
+import { lastStamp } from './envelope.ts';
 import type { Requests } from './requests.ts';
 import { StateSaver } from './state-saver.ts';
 
 export interface LoopHost {
   /** Everything that arrived has been stepped; role, leader and term may be others now. Proposals and reads go in here. */
   stepped(): void;
+  /** A message of the leader that this node follows has been stepped; `stampedMs` is the time of its last stamped entry, null for none. */
+  heardLeader(stampedMs: number | null): void;
   /** A Ready is about to be carried out. */
   leadershipMayHaveChanged(): void;
   /** A turn is over: the state may have moved on. */
@@ -145,7 +148,7 @@ export class Loop {
   #turn(): void {
     const arrived = this.#arrived;
     this.#arrived = [];
-    for (const message of arrived) this.raft.step(message);
+    for (const message of arrived) this.#step(message);
     this.#host.stepped();
     let applied = 0;
     // Each pass of storage answers can make more ready. Applying is what may take long, so only so much of it in one turn.
@@ -161,6 +164,13 @@ export class Loop {
     this.#dropUnwantedImage();
     this.#host.turned();
     this.#saver.maybeSave(this.applier.state, this.applier.term, () => this.raft.conf);
+  }
+
+  #step(message: PeerMessage): void {
+    this.raft.step(message);
+    const { kind, from, term } = message;
+    if (kind !== 'append' && kind !== 'heartbeat') return;
+    if (from === this.raft.leader && term === this.raft.term) this.#host.heardLeader(kind === 'append' ? lastStamp(message.entries) : null);
   }
 
   /** Carries out a Ready; returns how many bytes were applied. */

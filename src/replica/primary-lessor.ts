@@ -34,6 +34,11 @@ export class PrimaryLessor {
     this.#leaseClock = new LeaseClock(extendMs);
   }
 
+  /** The leader was heard, with an entry stamped `stampedMs` or null for none: time goes on where it is. */
+  heardLeader(stampedMs: number | null): void {
+    this.#leaseClock.follow(stampedMs, this.#clock.now());
+  }
+
   /** This node leads: lease time goes on from that of its last log entry, at first standing still. */
   elected(lastEntryTimeMs: number): void {
     this.#elected = true;
@@ -56,9 +61,9 @@ export class PrimaryLessor {
     this.#stopTimer();
   }
 
-  /** Lease time now, in whole milliseconds; what an entry is stamped with. Where nobody leads it is the state's own. */
+  /** Lease time now, in whole milliseconds; what an entry is stamped with. On a follower it is its own account, for stale reads. */
   now(): number {
-    return this.#elected ? this.#leaseClock.read(this.#clock.now()) : this.#host.state().timeMs;
+    return Math.max(this.#leaseClock.read(this.#clock.now()), this.#host.state().timeMs);
   }
 
   /** Once a tick: keeps the steps of lease time small. */

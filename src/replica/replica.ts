@@ -57,6 +57,7 @@ export class Replica implements Service {
     this.#requests = new Requests(env.codec, { node: config.node, incarnation: env.store.recovered.incarnation });
     this.#loop = new Loop(env, config, this.#limits, this.#requests, {
       stepped: () => this.#stepped(),
+      heardLeader: (stampedMs) => this.#lessor.heardLeader(stampedMs),
       leadershipMayHaveChanged: () => this.#leadership.notice(),
       turned: () => this.#turned(),
       barrierConfirmed: (context, index) => this.#barrierConfirmed(context, index),

@@ -53,6 +53,66 @@ describe('the lease clock', () => {
     expect(clock.read(1010)).toBe(5010);
   });
 
+  test('a follower keeps time from the last stamped entry while it hears the leader, and leads on from there', () => {
+    const clock = new LeaseClock(500);
+    clock.follow(5000, 100);
+    for (let nowMs = 150; nowMs <= 3100; nowMs += 50) clock.follow(null, nowMs);
+    clock.start(5000, 3400);
+    expect(clock.read(3400)).toBe(8000);
+    clock.promote(3400, 0);
+    expect(clock.read(3410)).toBe(8010);
+  });
+
+  test('an entry sets a follower’s time, even back: its promise counts from its stamp', () => {
+    const clock = new LeaseClock(500);
+    clock.follow(5000, 0);
+    clock.follow(null, 400);
+    clock.follow(5100, 401);
+    clock.follow(null, 411);
+    clock.start(5100, 420);
+    expect(clock.read(420)).toBe(5110);
+  });
+
+  test('a follower that hears nobody stands still: a leaderless time is given to every lease', () => {
+    const clock = new LeaseClock(500);
+    clock.follow(5000, 0);
+    clock.follow(null, 60_000);
+    clock.start(5000, 120_000);
+    expect(clock.read(120_000)).toBe(5500);
+  });
+
+  test('a promise is kept through any course of leaders: nothing is due before its duration has passed since its stamp', () => {
+    const step = fc.record({ pause: fc.double({ min: 0, max: 900, noNaN: true }), what: fc.constantFrom('stamp', 'hear', 'elect') });
+    holdsForAll(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        // Two nodes: one leads, one follows and hears every stamp a little later; now and then they change places.
+        let [leader, follower] = [new LeaseClock(500), new LeaseClock(500)];
+        let nowMs = 0;
+        leader.start(0, 0);
+        leader.promote(0, 0);
+        let lastStamp = 0;
+        const promises: { stampMs: number; realMs: number }[] = [];
+        for (const { pause, what } of steps) {
+          nowMs += pause;
+          const timeMs = leader.read(nowMs);
+          for (const promise of promises) expect(timeMs - promise.stampMs).toBeLessThan(nowMs - promise.realMs + 1);
+          if (what === 'stamp') {
+            promises.push({ stampMs: timeMs, realMs: nowMs });
+            lastStamp = timeMs;
+            follower.follow(timeMs, nowMs + 0.5);
+          } else if (what === 'hear') {
+            follower.follow(null, nowMs + 0.5);
+          } else if (what === 'elect') {
+            [leader, follower] = [follower, leader];
+            follower.demote();
+            leader.start(lastStamp, nowMs + 0.5);
+            leader.promote(nowMs + 0.5, 100);
+          }
+        }
+      }),
+    );
+  });
+
   test('counts fractions of milliseconds without ever running ahead', () => {
     const clock = promoted(0, 0.9);
     expect([1, 1.9, 2.1, 2.9, 3].map((nowMs) => clock.read(nowMs))).toEqual([0, 0, 1, 1, 2]);
