@@ -56,7 +56,8 @@ export class ByteReader {
     do {
       byte = this.byte();
       value += (byte & 0x7f) * scale;
-      if (scale > 2 ** 49 || value > Number.MAX_SAFE_INTEGER) throw new MalformedBytesError(`number above 2^53-1 before byte ${this.#position}`);
+      if (scale > 2 ** 49 || value > Number.MAX_SAFE_INTEGER)
+        throw new MalformedBytesError(`number above 2^53-1 before byte ${this.#position}`);
       scale *= 0x80;
     } while (byte >= 0x80);
     if (byte === 0) throw new MalformedBytesError(`number not in its shortest form before byte ${this.#position}`);
@@ -65,7 +66,8 @@ export class ByteReader {
 
   /** The next `length` bytes: a view, not a copy. */
   view(length: number): Uint8Array {
-    if (length > this.remaining) throw new MalformedBytesError(`${length} bytes promised at byte ${this.#position}, ${this.remaining} there`);
+    if (length > this.remaining)
+      throw new MalformedBytesError(`${length} bytes promised at byte ${this.#position}, ${this.remaining} there`);
     const start = this.#position;
     this.#position += length;
     return this.#bytes.subarray(start, this.#position);

@@ -101,7 +101,8 @@ class Reader {
     const start = this.#take(length);
     const text = this.#bytes.toString('utf8', start, start + length);
     // What is not UTF-8 shows as U+FFFD, which a string may contain rightfully.
-    if (text.includes('\ufffd') && !isUtf8(this.#bytes.subarray(start, start + length))) throw new MalformedBytesError('string is not UTF-8');
+    if (text.includes('\ufffd') && !isUtf8(this.#bytes.subarray(start, start + length)))
+      throw new MalformedBytesError('string is not UTF-8');
     return text;
   }
 
@@ -117,7 +118,8 @@ class Reader {
 
   #take(bytes: number): number {
     const at = this.#position;
-    if (bytes > this.#bytes.length - at) throw new MalformedBytesError(`${bytes} bytes promised at byte ${at}, ${this.#bytes.length - at} there`);
+    if (bytes > this.#bytes.length - at)
+      throw new MalformedBytesError(`${bytes} bytes promised at byte ${at}, ${this.#bytes.length - at} there`);
     this.#position = at + bytes;
     return at;
   }

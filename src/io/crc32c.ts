@@ -3,14 +3,25 @@
 const POLYNOMIAL = 0x82f63b78;
 const SLICES = 8;
 const TABLES: readonly Uint32Array[] = makeTables();
-const [T0, T1, T2, T3, T4, T5, T6, T7] = TABLES as [Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array];
+const [T0, T1, T2, T3, T4, T5, T6, T7] = TABLES as [
+  Uint32Array,
+  Uint32Array,
+  Uint32Array,
+  Uint32Array,
+  Uint32Array,
+  Uint32Array,
+  Uint32Array,
+  Uint32Array,
+];
 
 /** The checksum of `bytes[start, end)`, unsigned; about a gigabyte in one or two seconds. */
 export function crc32c(bytes: Buffer, start: number, end: number): number {
   let crc = 0xffff_ffff;
   let at = start;
   for (; at + SLICES <= end; at += SLICES) {
-    const low = crc ^ ((bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24));
+    const low =
+      crc ^
+      ((bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24));
     crc =
       (T7[low & 0xff] as number) ^
       (T6[(low >>> 8) & 0xff] as number) ^

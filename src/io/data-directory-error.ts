@@ -34,17 +34,41 @@ export function translateDiskError(directory: string, error: unknown): DataDirec
   if (error instanceof DataDirectoryError) return error;
   const { code, text } = describe(error);
   if (code === 'LEVEL_LOCKED') {
-    return new DataDirectoryError('in-use', `the data directory ${directory} is in use by another process: stop that one, or give this node its own`, error);
+    return new DataDirectoryError(
+      'in-use',
+      `the data directory ${directory} is in use by another process: stop that one, or give this node its own`,
+      error,
+    );
   }
   if (code === 'LEVEL_CORRUPTION') return damaged(directory, `LevelDB reports ${text}`, error);
   if (code === 'ENOSPC' || code === 'EDQUOT' || /no space left|quota exceeded/i.test(text)) {
-    return new DataDirectoryError('full', `no space is left for the data directory ${directory}: make room and start the node again; nothing acknowledged is lost`, error);
+    return new DataDirectoryError(
+      'full',
+      `no space is left for the data directory ${directory}: make room and start the node again; nothing acknowledged is lost`,
+      error,
+    );
   }
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EEXIST' || /permission denied|read-only file system/i.test(text)) {
-    return new DataDirectoryError('not-writable', `the data directory ${directory} cannot be written (${text}): make it a directory that this user may write`, error);
+  if (
+    code === 'EACCES' ||
+    code === 'EPERM' ||
+    code === 'EROFS' ||
+    code === 'ENOTDIR' ||
+    code === 'EEXIST' ||
+    /permission denied|read-only file system/i.test(text)
+  ) {
+    return new DataDirectoryError(
+      'not-writable',
+      `the data directory ${directory} cannot be written (${text}): make it a directory that this user may write`,
+      error,
+    );
   }
-  if (/does not exist \(create_if_missing is false\)|no such file/i.test(text)) return damaged(directory, `files of its database are missing (${text})`, error);
-  return new DataDirectoryError('failed', `the data directory ${directory} failed: ${text}. Check the disk before the node is started again`, error);
+  if (/does not exist \(create_if_missing is false\)|no such file/i.test(text))
+    return damaged(directory, `files of its database are missing (${text})`, error);
+  return new DataDirectoryError(
+    'failed',
+    `the data directory ${directory} failed: ${text}. Check the disk before the node is started again`,
+    error,
+  );
 }
 
 /** The innermost code that is known, and the messages from outside in: LevelDB's own reason is the cause of "not open". */

@@ -117,7 +117,8 @@ function readChange(reader: ByteReader): ConfChange {
   const transition = TRANSITIONS[reader.byte()];
   const count = reader.varint();
   if (v1 > 1 || transition === undefined) throw new MalformedBytesError('no such kind of configuration change');
-  if (count * CHANGE_ITEM_MIN_BYTES > reader.remaining) throw new MalformedBytesError(`${count} changes promised in ${reader.remaining} bytes`);
+  if (count * CHANGE_ITEM_MIN_BYTES > reader.remaining)
+    throw new MalformedBytesError(`${count} changes promised in ${reader.remaining} bytes`);
   const changes: ConfChangeItem[] = [];
   for (let left = count; left > 0; left--) {
     const type = ITEM_TYPES[reader.byte()];

@@ -13,7 +13,6 @@ export type Batch = ReturnType<Database['batch']>;
 
 /** Writes one head after the other. One write at a time may be under way. */
 export class HeadWriter {
-  readonly #database: Database;
   readonly #mark: Mark;
   readonly #fail: (error: Error) => void;
   readonly #rest: NodeJS.Timeout;
@@ -23,8 +22,7 @@ export class HeadWriter {
   #confirmed = true;
 
   /** `head` is the one in the database. `fail` is told of an error for which no caller waits. */
-  constructor(database: Database, mark: Mark, head: Head, fail: (error: Error) => void) {
-    this.#database = database;
+  constructor(mark: Mark, head: Head, fail: (error: Error) => void) {
     this.#mark = mark;
     this.#head = head;
     this.#bytes = encodeHead(head);
@@ -75,4 +73,3 @@ export class HeadWriter {
     clearTimeout(this.#rest);
   }
 }
-

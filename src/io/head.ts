@@ -50,7 +50,8 @@ export function encodeHead(head: Head): Buffer {
 
 /** Throws `MalformedBytesError` on bytes that {@link encodeHead} did not make. */
 export function decodeHead(bytes: Buffer): Head {
-  if (bytes.length !== HEAD_BYTES || crc32(bytes.subarray(4)) !== bytes.readUInt32LE(0)) throw new MalformedBytesError('the head is altered');
+  if (bytes.length !== HEAD_BYTES || crc32(bytes.subarray(4)) !== bytes.readUInt32LE(0))
+    throw new MalformedBytesError('the head is altered');
   if (bytes[4] !== VERSION) throw new MalformedBytesError(`the head has format ${bytes[4]}, this version reads ${VERSION}`);
   return {
     sequence: bytes.readDoubleLE(5),

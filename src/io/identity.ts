@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { damaged, DataDirectoryError } from './data-directory-error.ts';
+import { DataDirectoryError, damaged } from './data-directory-error.ts';
 import { createFile, replaceFile } from './durable-file.ts';
 
 const FORMAT = 1;
@@ -88,5 +88,10 @@ function isIdentity(fields: unknown): fields is Identity {
   if (typeof fields !== 'object' || fields === null) return false;
   const { cluster, node, disk, formed, peers } = fields as Record<keyof Identity, unknown>;
   const isPeer = (peer: unknown) => Array.isArray(peer) && peer.length === 2 && peer.every((part) => typeof part === 'string');
-  return [cluster, node, disk].every((part) => typeof part === 'string') && typeof formed === 'boolean' && Array.isArray(peers) && peers.every(isPeer);
+  return (
+    [cluster, node, disk].every((part) => typeof part === 'string') &&
+    typeof formed === 'boolean' &&
+    Array.isArray(peers) &&
+    peers.every(isPeer)
+  );
 }

@@ -32,7 +32,8 @@ export function encodeMeta(codec: Codec, { generation, meta }: StoredMeta): Buff
 /** Throws `MalformedBytesError` on bytes that {@link encodeMeta} did not make. */
 export function decodeMeta(codec: Codec, bytes: Buffer): StoredMeta {
   const body = bytes.subarray(CRC_BYTES);
-  if (bytes.length < CRC_BYTES || crc32(body) !== bytes.readUInt32LE(0)) throw new MalformedBytesError('the meta record of the state is altered');
+  if (bytes.length < CRC_BYTES || crc32(body) !== bytes.readUInt32LE(0))
+    throw new MalformedBytesError('the meta record of the state is altered');
   const fields = codec.decode(body);
   if (!Array.isArray(fields) || fields[0] !== VERSION || !Array.isArray(fields[4])) {
     throw new MalformedBytesError('the meta record of the state has a format that this version does not read');

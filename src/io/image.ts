@@ -1,12 +1,14 @@
 // State images: read record by record from one generation of the state, and written beside it into another.
 import type { Codec, Done, ImageMeta, ImageReader, ImageWriter, RecordChecksum, StateRecord } from '../env.ts';
 import { MalformedBytesError } from './bytes.ts';
+import type { Batch } from './head-writer.ts';
 import { SUM_MODULUS } from './image-meta.ts';
 import { type Generation, stateKey, stateName, stateRange } from './keys.ts';
-import type { Batch } from './head-writer.ts';
 import type { Database } from './log-recovery.ts';
 
 const CHECKSUM_BYTES = 4;
+/** What is handed on at once when the state is read at start. */
+const STATE_CHUNK_BYTES = 256 * 1024;
 const READ_RECORDS = 1000;
 /** One read of the database; a chunk takes several. */
 const READ_BYTES = 64 * 1024;
@@ -57,7 +59,12 @@ export class StateStream {
   constructor(host: ImageHost, generation: Generation, meta: ImageMeta, snapshot: Snapshot | undefined) {
     this.#checksum = host.checksum;
     this.#meta = meta;
-    this.#iterator = host.database.iterator<Buffer, Buffer>({ ...stateRange(generation), highWaterMarkBytes: READ_BYTES, fillCache: false, snapshot });
+    this.#iterator = host.database.iterator<Buffer, Buffer>({
+      ...stateRange(generation),
+      highWaterMarkBytes: READ_BYTES,
+      fillCache: false,
+      snapshot,
+    });
   }
 
   /** The next records, about `maxBytes` of them; none at the end. Throws `MalformedBytesError` when one is altered or, at the end, missing. */
@@ -82,7 +89,8 @@ export class StateStream {
     const name = stateName(key);
     const content = value.subarray(CHECKSUM_BYTES);
     const sum = this.#checksum(name, content);
-    if (value.length < CHECKSUM_BYTES || sum !== value.readUInt32LE(0)) throw new MalformedBytesError(`the state record ${JSON.stringify(name)} is altered`);
+    if (value.length < CHECKSUM_BYTES || sum !== value.readUInt32LE(0))
+      throw new MalformedBytesError(`the state record ${JSON.stringify(name)} is altered`);
     this.#count++;
     this.#sum = (this.#sum + sum) % SUM_MODULUS;
     return [name, content];
@@ -94,6 +102,18 @@ export class StateStream {
     if (this.#count !== count) throw new MalformedBytesError(`the state has ${this.#count} records, ${count} were saved`);
     if (this.#sum !== sum) throw new MalformedBytesError('a state record is not the one that was saved last');
   }
+}
+
+/** Hands everything in `stream` to `each`, piece by piece, and closes it. */
+export function streamState(stream: StateStream, each: (records: readonly StateRecord[]) => void, done: Done): void {
+  stream.next(STATE_CHUNK_BYTES).then((records) => {
+    if (records.length === 0) {
+      stream.close().then(() => done(), done);
+      return;
+    }
+    each(records);
+    streamState(stream, each, done);
+  }, done);
 }
 
 /** An image as it stood when the reader was made. */
@@ -176,5 +196,15 @@ export class LevelImageWriter implements ImageWriter {
   /** The image counts now, or is about to: nothing more may be written to it. */
   seal(): void {
     this.#ended = true;
+  }
+}
+
+/** The image that was to be installed is not the one that was written. The store goes on as if it had not been sent. */
+export class ImageMismatchError extends Error {
+  override readonly name = 'ImageMismatchError';
+  readonly code = 'image-mismatch';
+
+  constructor(meta: ImageMeta) {
+    super(`the received image at ${meta.index} has not the ${meta.count} records, or not the sum, that its sender announced`);
   }
 }

@@ -98,14 +98,20 @@ function applyEdit(edit: ByteReader, tables: Map<number, number>): void {
 }
 
 function checkTable(bytes: Buffer): void {
-  if (bytes.length < FOOTER_BYTES || !bytes.subarray(-TABLE_MAGIC.length).equals(TABLE_MAGIC)) throw new MalformedBytesError('it does not end like a table');
+  if (bytes.length < FOOTER_BYTES || !bytes.subarray(-TABLE_MAGIC.length).equals(TABLE_MAGIC))
+    throw new MalformedBytesError('it does not end like a table');
   const footer = new ByteReader(bytes.subarray(-FOOTER_BYTES));
-  checkBlock(bytes, footer);
-  const index = checkBlock(bytes, footer);
+  // The blocks of other kinds (a filter of keys), then those of data.
+  checkBlocksOf(bytes, checkBlock(bytes, footer));
+  checkBlocksOf(bytes, checkBlock(bytes, footer));
+}
+
+/** Checks the blocks to which the values of `index` point. */
+function checkBlocksOf(bytes: Buffer, index: Buffer): void {
   // Entries of (shared key bytes, further key bytes, value bytes, key, value), then the restart points and their number.
   const restarts = index.length >= 4 ? index.readUInt32LE(index.length - 4) : 0;
   const entriesEnd = index.length - 4 * (restarts + 1);
-  if (entriesEnd < 0) throw new MalformedBytesError('its index is too short');
+  if (entriesEnd < 0) throw new MalformedBytesError('an index is too short');
   const entries = new ByteReader(index.subarray(0, entriesEnd));
   while (entries.remaining > 0) {
     entries.varint();

@@ -1,23 +1,30 @@
 // The durable half of a node on LevelDB. What it writes and in which order; opening and checking is in `log-store.ts`.
 import { assert } from '../assert.ts';
-import type { Codec, Done, ImageMeta, ImageReader, ImageWriter, LogStore, LogWrite, RecordChecksum, Recovered, StateRecord } from '../env.ts';
+import type {
+  Codec,
+  Done,
+  ImageMeta,
+  ImageReader,
+  ImageWriter,
+  LogStore,
+  LogWrite,
+  RecordChecksum,
+  Recovered,
+  StateRecord,
+} from '../env.ts';
 import type { HardState, Index } from '../raft/types.ts';
 import { MalformedBytesError } from './bytes.ts';
-import { damaged, DataDirectoryError, translateDiskError } from './data-directory-error.ts';
+import { DataDirectoryError, damaged, translateDiskError } from './data-directory-error.ts';
 import type { HeadWriter } from './head-writer.ts';
-import { type Identity, writeIdentity } from './identity.ts';
+import type { Identity } from './identity.ts';
+import { type ImageHost, ImageMismatchError, LevelImageReader, LevelImageWriter, putRecord, StateStream, streamState } from './image.ts';
 import { decodeMeta, encodeMeta, NO_IMAGE, type StoredMeta } from './image-meta.ts';
-import { type ImageHost, LevelImageReader, LevelImageWriter, putRecord, StateStream } from './image.ts';
 import { type Generation, logKey, META_KEY, stateRange } from './keys.ts';
 import { encodeRecord, recordChecksum } from './log-records.ts';
 import type { Database, RecoveredLog } from './log-recovery.ts';
 import type { Mark } from './mark.ts';
+import { type PeerDisk, PeerDisks } from './peer-disks.ts';
 import { Turns } from './turns.ts';
-
-const STATE_CHUNK_BYTES = 256 * 1024;
-
-/** How the disk of a peer compares with the one on which that peer was last met. */
-export type PeerDisk = 'same' | 'new' | 'different';
 
 /** A log store with a directory of its own. */
 export interface DirectoryLogStore extends LogStore {
@@ -49,22 +56,22 @@ export class LevelLogStore implements DirectoryLogStore {
   readonly #writer: HeadWriter;
   readonly #turns = new Turns();
   readonly #host: ImageHost;
+  readonly #peers: PeerDisks;
   #recovered: Recovered;
-  #identity: Identity;
   #image: StoredMeta;
   /** Newer than the head's only in its commit, which waits for the next record. */
   #hardState: HardState;
   #appending = false;
   #failure: Error | null = null;
   #lastGeneration: Generation;
-  /** Settles when the clearing of generations and the peers remembered so far have ended; never rejects. */
+  /** Settles when the generations given so far are cleared; never rejects. */
   #background: Promise<unknown> = Promise.resolve();
 
   /** `makeWriter` gets the function to tell of errors for which nobody waits. */
   constructor(opened: OpenedDirectory, makeWriter: (fail: (error: Error) => void) => HeadWriter) {
     this.#opened = opened;
     this.#recovered = opened.recovered;
-    this.#identity = opened.identity;
+    this.#peers = new PeerDisks(opened.directory, opened.identity);
     this.#image = opened.image;
     this.#hardState = opened.recovered.hardState;
     this.#lastGeneration = opened.image.generation;
@@ -80,7 +87,7 @@ export class LevelLogStore implements DirectoryLogStore {
   }
 
   get disk(): string {
-    return this.#identity.disk;
+    return this.#opened.identity.disk;
   }
 
   /** Its entries are let go with the first compaction. */
@@ -91,21 +98,7 @@ export class LevelLogStore implements DirectoryLogStore {
   readState(each: (records: readonly StateRecord[]) => void, done: Done): void {
     if (this.#refused(done)) return;
     const { generation, meta } = this.#image;
-    const stream = new StateStream(this.#host, generation, meta, undefined);
-    const step = (): void => {
-      stream.next(STATE_CHUNK_BYTES).then(
-        (records) => {
-          if (records.length === 0) {
-            stream.close().then(() => done(), (error: unknown) => done(this.#fail(error)));
-            return;
-          }
-          each(records);
-          step();
-        },
-        (error: unknown) => done(this.#fail(error)),
-      );
-    };
-    step();
+    streamState(new StateStream(this.#host, generation, meta, undefined), each, (error) => done(error && this.#fail(error)));
   }
 
   append(write: LogWrite, done: Done): void {
@@ -206,21 +199,10 @@ export class LevelLogStore implements DirectoryLogStore {
   }
 
   rememberPeer(name: string, disk: string): Promise<PeerDisk> {
-    const answer = this.#background.then(async (): Promise<PeerDisk> => {
-      if (this.#failure !== null) throw this.#failure;
-      const known = this.#identity.peers.find(([peer]) => peer === name);
-      if (known !== undefined) return known[1] === disk ? 'same' : 'different';
-      const identity: Identity = { ...this.#identity, peers: [...this.#identity.peers, [name, disk]] };
-      try {
-        await writeIdentity(this.#opened.directory, identity);
-      } catch (error) {
-        throw this.#fail(error);
-      }
-      this.#identity = identity;
-      return 'new';
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    return this.#peers.remember(name, disk).catch((error: unknown) => {
+      throw this.#fail(error);
     });
-    this.#background = answer.catch(() => {});
-    return answer;
   }
 
   /** Writes what waits, confirms the mark and lets go of the directory; that also after a failure, which it answers with. */
@@ -252,7 +234,10 @@ export class LevelLogStore implements DirectoryLogStore {
     let lastChecksum = head.lastChecksum;
     const first = entries[0]?.index;
     if (first !== undefined) {
-      assert(first > this.#image.meta.index && first <= shape.last.index + 1, `log store: entry ${first} cannot follow ${shape.last.index}`);
+      assert(
+        first > this.#image.meta.index && first <= shape.last.index + 1,
+        `log store: entry ${first} cannot follow ${shape.last.index}`,
+      );
       if (first <= shape.last.index) for (const gone of shape.truncate(first)) if (gone !== first) batch.del(logKey(gone));
       const record = encodeRecord({ sequence, previousTerm: shape.last.term, previousChecksum: shape.lastChecksum }, entries);
       lastChecksum = recordChecksum(record);
@@ -292,7 +277,9 @@ export class LevelLogStore implements DirectoryLogStore {
     const { database, mark } = this.#opened;
     const closed = (): void => mark.close(done);
     // An error while closing changes nothing: what was acknowledged is durable, and LevelDB lets go of its lock.
-    this.#background.then(() => database.close()).then(closed, closed);
+    Promise.all([this.#background, this.#peers.idle()])
+      .then(() => database.close())
+      .then(closed, closed);
   }
 
   #settle(written: Promise<void>, done: Done): void {
@@ -313,17 +300,8 @@ export class LevelLogStore implements DirectoryLogStore {
   /** Keeps the first error. */
   #fail(error: unknown): Error {
     const { directory } = this.#opened;
-    this.#failure ??= error instanceof MalformedBytesError ? damaged(directory, error.message, error) : translateDiskError(directory, error);
+    this.#failure ??=
+      error instanceof MalformedBytesError ? damaged(directory, error.message, error) : translateDiskError(directory, error);
     return this.#failure;
-  }
-}
-
-/** The image that was to be installed is not the one that was written. The store goes on as if it had not been sent. */
-export class ImageMismatchError extends Error {
-  override readonly name = 'ImageMismatchError';
-  readonly code = 'image-mismatch';
-
-  constructor(meta: ImageMeta) {
-    super(`the received image at ${meta.index} has not the ${meta.count} records, or not the sum, that its sender announced`);
   }
 }

@@ -47,8 +47,10 @@ export function recordChecksum(bytes: Buffer): number {
 /** Throws `MalformedBytesError` unless `value` is a whole record that belongs under `key`. */
 export function decodeRecord(key: Buffer, value: Buffer): LogRecord {
   const first = logIndex(key);
-  if (value.length < HEADER_BYTES || crc32(value.subarray(4)) !== value.readUInt32LE(0)) throw new MalformedBytesError(`the log record at ${first} is altered`);
-  if (value[4] !== VERSION) throw new MalformedBytesError(`the log record at ${first} has format ${value[4]}, this version reads ${VERSION}`);
+  if (value.length < HEADER_BYTES || crc32(value.subarray(4)) !== value.readUInt32LE(0))
+    throw new MalformedBytesError(`the log record at ${first} is altered`);
+  if (value[4] !== VERSION)
+    throw new MalformedBytesError(`the log record at ${first} has format ${value[4]}, this version reads ${VERSION}`);
   const entries = decodeEntries(value.subarray(HEADER_BYTES));
   if (entries[0]?.index !== first) throw new MalformedBytesError(`the log record at ${first} begins with entry ${entries[0]?.index}`);
   return {

@@ -57,7 +57,8 @@ class LogReader {
       this.#entries.length = first - (this.#entries[0]?.index ?? first);
     }
     let term = shape.last.term;
-    if (term !== record.previousTerm) throw new MalformedBytesError(`the log record at ${first} follows term ${record.previousTerm}, there stands ${term}`);
+    if (term !== record.previousTerm)
+      throw new MalformedBytesError(`the log record at ${first} follows term ${record.previousTerm}, there stands ${term}`);
     for (const entry of entries) {
       if (entry.term < term) throw new MalformedBytesError(`term ${entry.term} of entry ${entry.index} follows term ${term}`);
       term = entry.term;
@@ -75,13 +76,19 @@ class LogReader {
     if (first > image.index + 1) throw new MalformedBytesError(`the state stands at ${image.index}, the log begins at ${first}`);
     if (last.index < image.index) throw new MalformedBytesError(`the state stands at ${image.index}, the log ends at ${last.index}`);
     if (shape.termAt(image.index) !== image.term) {
-      throw new MalformedBytesError(`the state stands at ${image.index} in term ${image.term}, the log has term ${shape.termAt(image.index)} there`);
+      throw new MalformedBytesError(
+        `the state stands at ${image.index} in term ${image.term}, the log has term ${shape.termAt(image.index)} there`,
+      );
     }
     if (last.index !== head.lastIndex || last.term !== head.lastTerm) {
-      throw new MalformedBytesError(`the log ends at ${last.index} in term ${last.term}, it was written up to ${head.lastIndex} in term ${head.lastTerm}`);
+      throw new MalformedBytesError(
+        `the log ends at ${last.index} in term ${last.term}, it was written up to ${head.lastIndex} in term ${head.lastTerm}`,
+      );
     }
-    if (this.#previous !== null && this.#previous.checksum !== head.lastChecksum) throw new MalformedBytesError('the last log record is not the one that was written last');
-    if (head.hardState.commit > last.index) throw new MalformedBytesError(`entries up to ${head.hardState.commit} were committed, the log ends at ${last.index}`);
+    if (this.#previous !== null && this.#previous.checksum !== head.lastChecksum)
+      throw new MalformedBytesError('the last log record is not the one that was written last');
+    if (head.hardState.commit > last.index)
+      throw new MalformedBytesError(`entries up to ${head.hardState.commit} were committed, the log ends at ${last.index}`);
     return { entries: this.#entries, precedingTerm: this.#shape === null ? image.term : this.#precedingTerm, shape };
   }
 }

@@ -5,7 +5,7 @@ import { Level } from 'level';
 import type { Codec, RecordChecksum, Recovered } from '../env.ts';
 import { MalformedBytesError } from './bytes.ts';
 import { checksum as standardChecksum } from './codec.ts';
-import { damaged, DataDirectoryError, translateDiskError } from './data-directory-error.ts';
+import { DataDirectoryError, damaged, translateDiskError } from './data-directory-error.ts';
 import { syncDirectory, UNFINISHED } from './durable-file.ts';
 import { decodeHead, EMPTY_HEAD, type Head } from './head.ts';
 import { HeadWriter } from './head-writer.ts';
@@ -21,7 +21,9 @@ import { holdsMark, Mark } from './mark.ts';
 const WRITE_BUFFER_BYTES = 8 * 1024 * 1024;
 
 export { DataDirectoryError } from './data-directory-error.ts';
-export { type DirectoryLogStore, ImageMismatchError, type PeerDisk } from './level-log-store.ts';
+export { ImageMismatchError } from './image.ts';
+export type { DirectoryLogStore } from './level-log-store.ts';
+export type { PeerDisk } from './peer-disks.ts';
 
 export interface LogStoreOptions {
   /** Made when it is missing. Holds `identity`, `mark` and the LevelDB in `db`. */
@@ -73,7 +75,8 @@ async function format(directory: string, identity: Identity, options: LogStoreOp
   const database = await openUnformed(location);
   try {
     // Only now that the lock is ours: another process may have formed it, and gone, since the identity was read.
-    if ((await readIdentity(directory))?.formed !== false) throw new DataDirectoryError('in-use', `the data directory ${directory} was in use: start again`);
+    if ((await readIdentity(directory))?.formed !== false)
+      throw new DataDirectoryError('in-use', `the data directory ${directory} was in use: start again`);
     await database.clear();
     const mark = await Mark.create(join(directory, 'mark'), EMPTY_HEAD);
     const formed: Identity = { ...identity, formed: true };
@@ -88,7 +91,10 @@ async function format(directory: string, identity: Identity, options: LogStoreOp
 
 async function open(directory: string, identity: Identity, options: LogStoreOptions): Promise<DirectoryLogStore> {
   const location = join(directory, 'db');
-  const altered = await checkTables(location).then(() => null, (error: unknown) => error);
+  const altered = await checkTables(location).then(
+    () => null,
+    (error: unknown) => error,
+  );
   // Before the mark is read, for LevelDB's lock: no other process writes here from now on. One that did could make tables vanish.
   const database = await openDatabase(location, false);
   try {
@@ -124,7 +130,12 @@ async function openUnformed(location: string): Promise<Database> {
 }
 
 async function openDatabase(location: string, createIfMissing: boolean): Promise<Database> {
-  const database: Database = new Level(location, { keyEncoding: 'buffer', valueEncoding: 'buffer', compression: false, writeBufferSize: WRITE_BUFFER_BYTES });
+  const database: Database = new Level(location, {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+    compression: false,
+    writeBufferSize: WRITE_BUFFER_BYTES,
+  });
   await database.open({ createIfMissing });
   return database;
 }
@@ -162,10 +173,12 @@ async function start(found: Found, { codec, checksum = standardChecksum }: LogSt
   const sequence = Math.max(head.sequence, decodeHead(mark.newest.after).sequence) + 1;
   const recovered: Recovered = { hardState, image: image.meta, entries: log.entries, precedingTerm: log.precedingTerm, incarnation };
   let fail: (error: Error) => void = () => {};
-  const writer = new HeadWriter(database, mark, head, (error) => fail(error));
+  const writer = new HeadWriter(mark, head, (error) => fail(error));
   try {
     await new Promise<void>((settle, reject) => {
-      writer.write(database.batch(), { ...head, sequence, previous: head.sequence, incarnation, hardState }, (error) => (error ? reject(error) : settle()));
+      writer.write(database.batch(), { ...head, sequence, previous: head.sequence, incarnation, hardState }, (error) =>
+        error ? reject(error) : settle(),
+      );
     });
     await syncDirectory(join(directory, 'db'));
     await syncDirectory(directory);

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import type { Done } from '../env.ts';
 import { replaceFile } from './durable-file.ts';
-import { decodeHead, encodeHead, type Head, HEAD_BYTES } from './head.ts';
+import { decodeHead, encodeHead, HEAD_BYTES, type Head } from './head.ts';
 
 const VERSION = 1;
 /** What is written at once: a sector, which disks write whole or not at all. */

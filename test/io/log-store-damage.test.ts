@@ -7,14 +7,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ImageMeta } from '../../src/env.ts';
 import { checksum, codec } from '../../src/io/codec.ts';
 import { decodeHead, encodeHead } from '../../src/io/head.ts';
-import { DataDirectoryError, type DirectoryLogStore, openLogStore } from '../../src/io/log-store.ts';
 import { checkTables } from '../../src/io/level-files.ts';
+import { DataDirectoryError, type DirectoryLogStore, openLogStore } from '../../src/io/log-store.ts';
 import { Mark } from '../../src/io/mark.ts';
 import type { Entry, HardState, Index } from '../../src/raft/types.ts';
-import { answered, entriesOf, shown, StateModel } from './log-store.suite.ts';
-import { newSeed, seeded, type SeededRandom } from './seeded.ts';
+import { answered, entriesOf, StateModel, shown } from './log-store.suite.ts';
+import { newSeed, type SeededRandom, seeded } from './seeded.ts';
 
-const ROUNDS = Number(process.env['ROUNDS'] ?? 160);
+const ROUNDS = Number(process.env.ROUNDS ?? 160);
 
 /** What was acknowledged. An image before the last is as good, together with all entries behind it: the log makes the newer one of it again. */
 interface Acknowledged {
@@ -51,7 +51,8 @@ describe('a stopped data directory', () => {
     } catch (error) {
       if (!(error instanceof DataDirectoryError)) throw error;
       expect(error.message).toContain(copy);
-      if (store === undefined) expect(await readFile(join(copy, 'mark')).catch(() => null), 'a refusal leaves the mark alone').toEqual(mark);
+      if (store === undefined)
+        expect(await readFile(join(copy, 'mark')).catch(() => null), 'a refusal leaves the mark alone').toEqual(mark);
       return error.code;
     } finally {
       const opened = store;
@@ -170,7 +171,8 @@ describe('a stopped data directory', () => {
     };
     expect(await attempt(both), 'one after the other').toBe('whole');
     const torn = async (copy: string) => {
-      for (const file of await filesOf(copy)) if (/\d+\.log$/.test(file)) await appendFile(join(copy, file), Buffer.from('0badc0de400001', 'hex'));
+      for (const file of await filesOf(copy))
+        if (/\d+\.log$/.test(file)) await appendFile(join(copy, file), Buffer.from('0badc0de400001', 'hex'));
     };
     expect(await attempt(torn), 'torn batch').toBe('whole');
     const twoAhead = async (copy: string) => {
@@ -200,12 +202,21 @@ async function fill(directory: string): Promise<Acknowledged> {
     images.set(index, { meta, state: model.shown() });
   };
   let store = await open(directory);
-  for (let first = 1; first < 200; first += 10) await append(store, entriesOf(first, first + 9, 1), { term: 1, vote: 1, commit: first - 1 });
-  await save(store, 150, Array.from({ length: 300 }, (_, at) => [`lease/${at}`, Buffer.from(`holder ${at}`)]));
+  for (let first = 1; first < 200; first += 10)
+    await append(store, entriesOf(first, first + 9, 1), { term: 1, vote: 1, commit: first - 1 });
+  await save(
+    store,
+    150,
+    Array.from({ length: 300 }, (_, at) => [`lease/${at}`, Buffer.from(`holder ${at}`)]),
+  );
   await answered((done) => store.close(done));
   store = await open(directory);
   await append(store, entriesOf(195, 197, 2), { term: 2, vote: 2, commit: 160 });
-  await save(store, 160, Array.from({ length: 20 }, (_, at) => [`lease/${at * 3}`, at % 4 === 0 ? null : Buffer.from('changed')]));
+  await save(
+    store,
+    160,
+    Array.from({ length: 20 }, (_, at) => [`lease/${at * 3}`, at % 4 === 0 ? null : Buffer.from('changed')]),
+  );
   store.compact(120);
   await append(store, entriesOf(198, 240, 2), { term: 2, vote: 2, commit: 197 });
   await answered((done) => store.close(done));
@@ -220,7 +231,10 @@ async function fill(directory: string): Promise<Acknowledged> {
 async function expectWhole(store: DirectoryLogStore, { log, hardState, images }: Acknowledged): Promise<void> {
   const state: [string, string][] = [];
   await answered((done) =>
-    store.readState((records) => state.push(...records.map(([name, content]): [string, string] => [name, Buffer.from(content ?? []).toString()])), done),
+    store.readState(
+      (records) => state.push(...records.map(([name, content]): [string, string] => [name, Buffer.from(content ?? []).toString()])),
+      done,
+    ),
   );
   const { image, entries } = store.recovered;
   const saved = images.get(image.index);
@@ -237,7 +251,10 @@ function open(directory: string): Promise<DirectoryLogStore> {
 
 async function filesOf(directory: string): Promise<string[]> {
   const files = await readdir(directory, { recursive: true, withFileTypes: true });
-  return files.filter((file) => file.isFile()).map((file) => relative(directory, join(file.parentPath, file.name))).sort();
+  return files
+    .filter((file) => file.isFile())
+    .map((file) => relative(directory, join(file.parentPath, file.name)))
+    .sort();
 }
 
 /** Harms one file, each as likely as the other whatever its size; tells what was done. */

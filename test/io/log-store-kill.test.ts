@@ -6,13 +6,13 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import type { HardState, Index } from '../../src/raft/types.ts';
 import { codec } from '../../src/io/codec.ts';
 import { openLogStore } from '../../src/io/log-store.ts';
+import type { HardState, Index } from '../../src/raft/types.ts';
 import { answered, shown } from './log-store.suite.ts';
 import { newSeed, seeded } from './seeded.ts';
 
-const KILLS = Number(process.env['KILLS'] ?? 6);
+const KILLS = Number(process.env.KILLS ?? 6);
 const CHILD = fileURLToPath(new URL('log-store.child.ts', import.meta.url));
 
 interface Log {
@@ -55,7 +55,9 @@ test('a process that is killed while it writes finds everything acknowledged whe
     expect(wanted, `after kill ${kill} with seed ${seed}, ${events.length} events`).toContainEqual(found);
     log = options[wanted.findIndex((option) => JSON.stringify(option) === JSON.stringify(found))] ?? log;
   }
-  process.stdout.write(`log-store-kill: ${KILLS} kills, ${appends} appends acknowledged, log up to ${log.entries.length}, image at ${saved}\n`);
+  process.stdout.write(
+    `log-store-kill: ${KILLS} kills, ${appends} appends acknowledged, log up to ${log.entries.length}, image at ${saved}\n`,
+  );
   expect(appends).toBeGreaterThan(KILLS);
   await rm(directory, { recursive: true });
 }, 120_000);
@@ -81,6 +83,8 @@ function runAndKill(directory: string, seed: number, afterMs: number): Promise<E
       events.push(JSON.parse(line) as Event);
       if (events.length === 1) setTimeout(() => child.kill('SIGKILL'), afterMs);
     });
-    child.on('close', (code, signal) => (signal === 'SIGKILL' ? resolve(events) : reject(new Error(`child ended with ${code}: ${complaint}`))));
+    child.on('close', (code, signal) =>
+      signal === 'SIGKILL' ? resolve(events) : reject(new Error(`child ended with ${code}: ${complaint}`)),
+    );
   });
 }

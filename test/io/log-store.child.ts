@@ -1,8 +1,9 @@
 // Run as a process of its own and killed by log-store-kill.test.ts: appends, truncates, saves and compacts at random, and tells each intent before
 // and each acknowledgement after. Arguments: directory, seed.
-import type { HardState } from '../../src/raft/types.ts';
+
 import { checksum, codec } from '../../src/io/codec.ts';
 import { openLogStore } from '../../src/io/log-store.ts';
+import type { HardState } from '../../src/raft/types.ts';
 import { answered, entriesOf, StateModel } from './log-store.suite.ts';
 import { seeded } from './seeded.ts';
 
@@ -30,12 +31,17 @@ for (;;) {
   const end = first + below(20);
   const hardState: HardState = { term, vote: 1 + below(3), commit: saved };
   tell(['append', first, end, hardState]);
-  const append = answered((done) => store.append({ hardState, entries: entriesOf(first, end, term, `#${seed}`) }, done)).then(() => tell(['appended']));
+  const append = answered((done) => store.append({ hardState, entries: entriesOf(first, end, term, `#${seed}`) }, done)).then(() =>
+    tell(['appended']),
+  );
   if (below(5) === 0 && saved < first - 1) {
     // Beside the append: the image stands before whatever that replaces.
     saved = first - 1;
     const savedTerm = terms.get(saved) ?? recovered.image.term;
-    const drawn = Array.from({ length: below(30) }, (): [string, Buffer | null] => [`lease/${below(100)}`, below(4) === 0 ? null : Buffer.from(`${saved}`)]);
+    const drawn = Array.from({ length: below(30) }, (): [string, Buffer | null] => [
+      `lease/${below(100)}`,
+      below(4) === 0 ? null : Buffer.from(`${saved}`),
+    ]);
     const changes = [...new Map(drawn)];
     model.change(changes);
     const at = saved;

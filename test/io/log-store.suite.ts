@@ -25,13 +25,16 @@ const SUM_MODULUS = 2 ** 48;
 /** Entries `first`..`last` of `term`, each with its own data. */
 export function entriesOf(first: Index, last: Index, term: Term, note = ''): Entry[] {
   const entries: Entry[] = [];
-  for (let index = first; index <= last; index++) entries.push({ kind: 'normal', term, index, data: Buffer.from(`${index}@${term}${note}`) });
+  for (let index = first; index <= last; index++)
+    entries.push({ kind: 'normal', term, index, data: Buffer.from(`${index}@${term}${note}`) });
   return entries;
 }
 
 /** Entries as text, `3@1`, so that failures can be read. */
 export function shown(entries: readonly Entry[]): string[] {
-  return entries.map((entry) => (entry.kind === 'normal' ? Buffer.from(entry.data).toString() : `${entry.index}@${entry.term} ${JSON.stringify(entry.change)}`));
+  return entries.map((entry) =>
+    entry.kind === 'normal' ? Buffer.from(entry.data).toString() : `${entry.index}@${entry.term} ${JSON.stringify(entry.change)}`,
+  );
 }
 
 /** Settles when the call has been answered. */
@@ -92,7 +95,14 @@ export function logStoreSuite({ name, checksum, make }: StoreFactory): void {
       const write: LogWrite = { hardState, entries };
       return call((done) => store.append(write, done));
     };
-    const save = (model: StateModel, index: Index, term: Term, changes: readonly StateRecord[], to = store, on = fixture): Promise<void> => {
+    const save = (
+      model: StateModel,
+      index: Index,
+      term: Term,
+      changes: readonly StateRecord[],
+      to = store,
+      on = fixture,
+    ): Promise<void> => {
       model.change(changes);
       return answered((done) => to.saveState(model.meta(index, term), changes, done), on);
     };
@@ -108,7 +118,11 @@ export function logStoreSuite({ name, checksum, make }: StoreFactory): void {
     const stateOf = async (from: LogStore, on: StoreFixture): Promise<[string, string][]> => {
       const records: [string, string][] = [];
       await answered(
-        (done) => from.readState((chunk) => records.push(...chunk.map(([key, content]): [string, string] => [key, Buffer.from(content ?? []).toString()])), done),
+        (done) =>
+          from.readState(
+            (chunk) => records.push(...chunk.map(([key, content]): [string, string] => [key, Buffer.from(content ?? []).toString()])),
+            done,
+          ),
         on,
       );
       return records.sort();
@@ -148,7 +162,12 @@ export function logStoreSuite({ name, checksum, make }: StoreFactory): void {
     });
 
     test('appended entries of both kinds, term, vote and commit are there after reopening', async () => {
-      const change: Entry = { kind: 'conf-change', term: 2, index: 4, change: { v1: true, transition: 'auto', changes: [{ type: 'add-learner', node: 4 }] } };
+      const change: Entry = {
+        kind: 'conf-change',
+        term: 2,
+        index: 4,
+        change: { v1: true, transition: 'auto', changes: [{ type: 'add-learner', node: 4 }] },
+      };
       await append(entriesOf(1, 3, 1), { term: 1, vote: 2, commit: 0 });
       await append([change], { term: 2, vote: 3, commit: 2 });
       await append(entriesOf(5, 70, 2));
@@ -190,8 +209,18 @@ export function logStoreSuite({ name, checksum, make }: StoreFactory): void {
     test('a saved state is there after reopening, with what changed and without what was taken out', async () => {
       const model = new StateModel(checksum);
       await append(entriesOf(1, 9, 1), { term: 1, vote: 1, commit: 9 });
-      await save(model, 4, 1, [['a', Buffer.from('1')], ['b', Buffer.from('2')], ['', Buffer.from('')], ['ä\0€😀', Buffer.from('3')]]);
-      await save(model, 7, 1, [['a', Buffer.from('one')], ['b', null], ['never', null], ['z'.repeat(500), Buffer.alloc(70_000, 'z')]]);
+      await save(model, 4, 1, [
+        ['a', Buffer.from('1')],
+        ['b', Buffer.from('2')],
+        ['', Buffer.from('')],
+        ['ä\0€😀', Buffer.from('3')],
+      ]);
+      await save(model, 7, 1, [
+        ['a', Buffer.from('one')],
+        ['b', null],
+        ['never', null],
+        ['z'.repeat(500), Buffer.alloc(70_000, 'z')],
+      ]);
       await reopen();
       expect(store.recovered.image).toEqual(model.meta(7, 1));
       expect(await stateOf(store, fixture)).toEqual(model.shown());
@@ -238,7 +267,10 @@ export function logStoreSuite({ name, checksum, make }: StoreFactory): void {
 
     test('an image read while newer states are saved is the old one, and installed elsewhere it is the state there, log and all', async () => {
       const model = new StateModel(checksum);
-      const records = Array.from({ length: 1000 }, (_, at): StateRecord => [`lease/${at}`, Buffer.from(`content ${at}`.repeat(1 + (at % 20)))]);
+      const records = Array.from(
+        { length: 1000 },
+        (_, at): StateRecord => [`lease/${at}`, Buffer.from(`content ${at}`.repeat(1 + (at % 20)))],
+      );
       await append(entriesOf(1, 50, 2), { term: 2, vote: 1, commit: 50 });
       await save(model, 40, 2, records);
       const wanted = model.shown();
@@ -255,7 +287,11 @@ export function logStoreSuite({ name, checksum, make }: StoreFactory): void {
         if (piece.length === 0) break;
         expect(piece.reduce((bytes, [key, content]) => bytes + key.length + (content?.length ?? 0), 0)).toBeLessThan(200_000);
         await answered((done) => writer.write(piece, done), other);
-        if (round === 0) await save(model, 45, 2, [['lease/999', null], ['new', Buffer.from('new')]]);
+        if (round === 0)
+          await save(model, 45, 2, [
+            ['lease/999', null],
+            ['new', Buffer.from('new')],
+          ]);
       }
       const { meta } = reader;
       reader.close();
@@ -285,9 +321,15 @@ export function logStoreSuite({ name, checksum, make }: StoreFactory): void {
       await append(entriesOf(1, 5, 1), { term: 1, vote: 1, commit: 5 });
       await save(model, 5, 1, [['a', Buffer.from('1')]]);
       const received = new StateModel(checksum);
-      const pieces = received.change([['x', Buffer.from('1')], ['y', Buffer.from('2')]]);
+      const pieces = received.change([
+        ['x', Buffer.from('1')],
+        ['y', Buffer.from('2')],
+      ]);
       const meta = received.meta(20, 2);
-      for (const wrong of [{ ...meta, count: 3 }, { ...meta, sum: (meta.sum + 1) % SUM_MODULUS }]) {
+      for (const wrong of [
+        { ...meta, count: 3 },
+        { ...meta, sum: (meta.sum + 1) % SUM_MODULUS },
+      ]) {
         const writer = store.beginImage();
         await call((done) => writer.write(pieces, done));
         await expect(call((done) => store.installImage(wrong, writer, { term: 9, vote: 1, commit: 20 }, done))).rejects.toThrow();

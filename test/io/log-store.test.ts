@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { checksum, codec } from '../../src/io/codec.ts';
-import { type DirectoryLogStore, openLogStore } from '../../src/io/log-store.ts';
+import { DataDirectoryError, type DirectoryLogStore, openLogStore } from '../../src/io/log-store.ts';
+import type { Entry } from '../../src/raft/types.ts';
 import { answered, entriesOf, logStoreSuite, shown } from './log-store.suite.ts';
 
 const OWNER = { cluster: 'n1,n2,n3', node: 'n1', codec };
@@ -54,8 +55,14 @@ describe('a data directory', () => {
     const store = await open();
     await append(store, 1, 3);
     await close(store);
-    await expect(open({ node: 'n2' })).rejects.toMatchObject({ code: 'other-node', message: expect.stringContaining('belongs to node n1, not to n2') });
-    await expect(open({ cluster: 'n1,n2' })).rejects.toMatchObject({ code: 'other-cluster', message: expect.stringContaining('another cluster') });
+    await expect(open({ node: 'n2' })).rejects.toMatchObject({
+      code: 'other-node',
+      message: expect.stringContaining('belongs to node n1, not to n2'),
+    });
+    await expect(open({ cluster: 'n1,n2' })).rejects.toMatchObject({
+      code: 'other-cluster',
+      message: expect.stringContaining('another cluster'),
+    });
     expect((await open()).recovered.entries.length).toBe(3);
   });
 
@@ -93,7 +100,9 @@ describe('a data directory', () => {
 
   test('remembers the disks of peers over a restart', async () => {
     const store = await open();
-    expect(await Promise.all([store.rememberPeer('n2', 'a'), store.rememberPeer('n2', 'a'), store.rememberPeer('__proto__', 'b')])).toEqual(['new', 'same', 'new']);
+    expect(await Promise.all([store.rememberPeer('n2', 'a'), store.rememberPeer('n2', 'a'), store.rememberPeer('__proto__', 'b')])).toEqual(
+      ['new', 'same', 'new'],
+    );
     await append(store, 1, 1);
     await close(store);
     const again = await open();
@@ -102,6 +111,30 @@ describe('a data directory', () => {
     expect(await again.rememberPeer('n2', 'a')).toBe('same');
     expect(await again.rememberPeer('__proto__', 'a')).toBe('different');
     expect(await again.rememberPeer('n3', 'a')).toBe('new');
+  });
+
+  test('that fails while it is written fails for good, with the same error for every later call', async () => {
+    const store = await open();
+    await append(store, 1, 3);
+    // LevelDB finds its directory gone when it begins its next file.
+    await rm(join(directory, 'db'), { recursive: true });
+    const large = Buffer.alloc(3 * 1024 * 1024, 'x');
+    let failure: unknown;
+    for (let index = 4; index < 40 && failure === undefined; index++) {
+      const entries: Entry[] = [{ kind: 'normal', term: 1, index, data: large }];
+      failure = await answered((done) => store.append({ hardState: null, entries }, done)).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+    }
+    expect(failure).toBeInstanceOf(DataDirectoryError);
+    await mkdir(join(directory, 'db'));
+    await expect(append(store, 1, 3)).rejects.toBe(failure);
+    await expect(answered((done) => store.readState(() => {}, done))).rejects.toBe(failure);
+    await expect(store.rememberPeer('n2', 'a')).rejects.toBe(failure);
+    expect(() => store.openImage()).toThrow(failure as Error);
+    await expect(close(store)).rejects.toBe(failure);
+    await expect(open()).rejects.toMatchObject({ code: 'damaged' });
   });
 
   test('that cannot be made or written is refused with what to do', async () => {
@@ -128,7 +161,9 @@ describe('a data directory', () => {
     for (const cut of [['db'], ['mark'], ['db', 'mark'], [], ['CURRENT'], ['MANIFEST']]) {
       await writeIdentity(directory, newIdentity(OWNER.cluster, OWNER.node));
       for (const name of cut) {
-        if (name === 'MANIFEST') for (const file of await readdir(join(directory, 'db'))) if (file.startsWith(name)) await writeFile(join(directory, 'db', file), '');
+        if (name === 'MANIFEST')
+          for (const file of await readdir(join(directory, 'db')))
+            if (file.startsWith(name)) await writeFile(join(directory, 'db', file), '');
         if (name === 'CURRENT') await writeFile(join(directory, 'db', name), 'MANIFEST-');
         if (name === 'db' || name === 'mark') await rm(join(directory, name), { recursive: true });
       }

@@ -7,7 +7,7 @@ export interface SeededRandom {
 
 /** The seed of this run: `SEED` from the environment or a fresh one, printed with how to replay it. */
 export function newSeed(what: string): number {
-  const given = Number(process.env['SEED'] ?? Number.NaN);
+  const given = Number(process.env.SEED ?? Number.NaN);
   const seed = Number.isSafeInteger(given) ? given : Math.floor(performance.timeOrigin + performance.now() * 1000) % 2 ** 31;
   process.stdout.write(`${what}: seed ${seed}, replay with SEED=${seed} npx vitest run test/io\n`);
   return seed;
