@@ -19,8 +19,7 @@ export function isAdmissible(message: Message, self: NodeId): boolean {
     case 'append-response':
     case 'vote-response':
     case 'pre-vote-response':
-    case 'transfer-leader':
-      // In asynchronous mode the node's own promises come back as messages; a transfer to the leader calls off the one under way.
+      // In asynchronous mode the node's own promises come back as messages.
       return from > 0 && term > 0;
     case 'propose':
     case 'read-index':

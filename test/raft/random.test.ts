@@ -25,5 +25,6 @@ test('whatever happens, Raft keeps its promises, and recovers when it stops happ
   console.log(`random: ${JSON.stringify(counts)}`);
   // A test in which nothing happens proves nothing.
   if (runs > 1)
-    for (const what of ['election', 'proposal', 'change', 'read', 'snapshot', 'crash']) expect(counts[what], what).toBeGreaterThan(runs / 4);
+    for (const what of ['election', 'proposal', 'change', 'read', 'snapshot', 'crash'])
+      expect(counts[what], what).toBeGreaterThan(runs / 4);
 });
