@@ -11,9 +11,12 @@ const CONFIRM_AFTER_MS = 10;
 /** A batch that takes more operations. */
 export type Batch = ReturnType<Database['batch']>;
 
+/** What the head needs of its batch. */
+export type HeadBatch = { put(key: Buffer, value: Buffer): unknown; write(options: { readonly sync: boolean }): Promise<void> };
+
 /** Writes one head after the other. One write at a time may be under way. */
 export class HeadWriter {
-  readonly #mark: Mark;
+  readonly #mark: Pick<Mark, 'begin' | 'confirm'>;
   readonly #fail: (error: Error) => void;
   readonly #rest: NodeJS.Timeout;
   #head: Head;
@@ -22,7 +25,7 @@ export class HeadWriter {
   #confirmed = true;
 
   /** `head` is the one in the database. `fail` is told of an error for which no caller waits. */
-  constructor(mark: Mark, head: Head, fail: (error: Error) => void) {
+  constructor(mark: Pick<Mark, 'begin' | 'confirm'>, head: Head, fail: (error: Error) => void) {
     this.#mark = mark;
     this.#head = head;
     this.#bytes = encodeHead(head);
@@ -37,7 +40,7 @@ export class HeadWriter {
   }
 
   /** Writes `batch` with `head` in it. Both it and the mark are durable when `done` is called without an error. */
-  write(batch: Batch, head: Head, done: Done): void {
+  write(batch: HeadBatch, head: Head, done: Done): void {
     const before = this.#bytes;
     const after = encodeHead(head);
     this.#head = head;
