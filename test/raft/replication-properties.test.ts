@@ -17,7 +17,7 @@ describe('commitment', () => {
         const node = new TestNode({ voters: [1, ...peers], terms: [1, 1] });
         node.lead();
         node.propose('x');
-        peers.forEach((peer, i) => node.step(acknowledge(peer, 1, 2, matches[i] as number)));
+        for (const [i, peer] of peers.entries()) node.step(acknowledge(peer, 1, 2, matches[i] as number));
         const held = [3, 4].filter((index) => [4, ...matches].filter((match) => match >= index).length * 2 > size);
         expect(node.commit, `${matches}`).toBe(Math.max(0, ...held));
       }
