@@ -15,27 +15,37 @@ const CLOSE_BRACE = 0x7d;
 
 /** The value that `bytes` tell. Throws an invalid-argument error on anything but one JSON text in UTF-8. */
 export function parseJson(bytes: Buffer): unknown {
-  if (!isUtf8(bytes)) throw invalidArgument('the body is not valid UTF-8');
-  const written = countMembers(bytes);
+  const { members, ascii } = scan(bytes);
+  if (!ascii && !isUtf8(bytes)) throw invalidArgument('the body is not valid UTF-8');
   let value: unknown;
   try {
-    value = JSON.parse(bytes.toString('utf8'));
+    value = JSON.parse(ascii ? bytes.toString('latin1') : bytes.toString('utf8'));
   } catch {
     throw invalidArgument('the body is not valid JSON');
   }
   // JSON.parse silently keeps the last of two equal names; every member that was written must still be there.
-  if (keptMembers(value) !== written) throw invalidArgument('the body has a field twice');
+  if (keptMembers(value) !== members) throw invalidArgument('the body has a field twice');
   return value;
 }
 
 // Colons outside of strings are members. Runs before JSON.parse so that nothing deeper than the limit is ever built.
-function countMembers(bytes: Buffer): number {
+function scan(bytes: Buffer): { readonly members: number; readonly ascii: boolean } {
   let members = 0;
   let depth = 0;
+  let seen = 0;
+  let inString = false;
   for (let at = 0; at < bytes.length; at++) {
-    switch (bytes[at]) {
+    const byte = bytes[at] ?? 0;
+    seen |= byte;
+    if (inString) {
+      if (byte === QUOTE) inString = false;
+      // What is escaped cannot end the string; nothing but ASCII can be.
+      else if (byte === BACKSLASH) at++;
+      continue;
+    }
+    switch (byte) {
       case QUOTE:
-        for (at++; at < bytes.length && bytes[at] !== QUOTE; at++) if (bytes[at] === BACKSLASH) at++;
+        inString = true;
         break;
       case COLON:
         members++;
@@ -54,7 +64,7 @@ function countMembers(bytes: Buffer): number {
         depth--;
     }
   }
-  return members;
+  return { members, ascii: seen < 0x80 };
 }
 
 function keptMembers(value: unknown): number {

@@ -22,11 +22,8 @@ export function leaseRoutes(server: ApiServer, api: Api): void {
   server.put(LEASE_URL, { schema: { params: ClaimPath, body: ClaimBody, response: CLAIM_REPLIES } }, (request, reply) => {
     const command = claimCommand(request.params, request.body);
     const waitMs = request.body.waitMs ?? 0;
-    const location = request.raw.url ?? '';
-    const accept = (_service: Service, to: ApiReply, outcome: Extract<Outcome, { kind: 'claim' }>, index: number): void =>
-      sendClaimed(service, to, outcome, index, location);
-    if (waitMs === 0) change(api, reply, command, 'claim', accept);
-    else claimInTurn(api, reply, command, waitMs, accept);
+    if (waitMs === 0) change(api, reply, command, 'claim', sendClaimed);
+    else claimInTurn(api, reply, command, waitMs);
   });
 
   server.post(`${LEASE_URL}/extend`, { schema: { params: ClaimPath, body: ExtendBody, response: CLAIM_REPLIES } }, (request, reply) => {
@@ -105,13 +102,7 @@ function claimCommand(path: LeaseKey, body: ClaimBody): Extract<Command, { kind:
 }
 
 // Waits for the lease as long as it takes, the wait is over, the caller hangs up or the node stops.
-function claimInTurn(
-  api: Api,
-  reply: ApiReply,
-  command: Extract<Command, { kind: 'claim' | 'claim-session' }>,
-  waitMs: number,
-  accept: (service: Service, reply: ApiReply, outcome: Extract<Outcome, { kind: 'claim' }>, index: number) => void,
-): void {
+function claimInTurn(api: Api, reply: ApiReply, command: Extract<Command, { kind: 'claim' | 'claim-session' }>, waitMs: number): void {
   const { service } = api;
   let settledAlready = false;
   let leave = (): void => undefined;
@@ -120,7 +111,7 @@ function claimInTurn(
     endWait();
     forget();
     if (settled.kind === 'failed') sendFailure(service, reply, settled.failure);
-    else if (settled.outcome.kind === 'claim') accept(service, reply, settled.outcome, settled.index);
+    else if (settled.outcome.kind === 'claim') sendClaimed(service, reply, settled.outcome, settled.index);
     else if (settled.outcome.kind === 'refused') sendRefusal(service, reply, settled.outcome.refusal, settled.index);
     else throw new ApiError('internal', `a claim ended in ${settled.outcome.kind}`);
   };
@@ -136,15 +127,13 @@ function claimInTurn(
   if (!settledAlready) leave = leaveQueue;
 }
 
-function sendClaimed(
-  service: Service,
-  reply: ApiReply,
-  outcome: Extract<Outcome, { kind: 'claim' }>,
-  index: number,
-  location: string,
-): void {
-  if (outcome.created) reply.header('location', location);
+function sendClaimed(service: Service, reply: ApiReply, outcome: Extract<Outcome, { kind: 'claim' }>, index: number): void {
+  if (outcome.created) reply.header('location', pathOf(outcome.claim));
   sendClaim(service, reply, outcome.created ? 201 : 200, outcome.claim, index);
+}
+
+function pathOf({ namespace, model, lease }: LeaseKey): string {
+  return `/v1/leases/${encodeURIComponent(namespace)}/${encodeURIComponent(model)}/${encodeURIComponent(lease)}`;
 }
 
 function sendExtended(service: Service, reply: ApiReply, outcome: Extract<Outcome, { kind: 'claim' }>, index: number): void {

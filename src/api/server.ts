@@ -105,6 +105,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
   checkLeaseNames(fastify);
   checkRequests(fastify, api);
   fastify.addHook('preClose', (done) => {
+    // A connection whose last answer goes out from now on is not kept for another request.
+    fastify.server.keepAliveTimeout = 1;
     waits.stop();
     done();
   });

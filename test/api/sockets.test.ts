@@ -42,19 +42,22 @@ describe('on a kept connection', () => {
 });
 
 describe('a path as it is sent', () => {
-  test.each(['.', '..', '%2e', '%2E%2e', 'a#b', 'a%23b', 'caf\u00c3\u00a9', 'a%00b', 'a%20b', '%ff'])('%j names no lease', async (part) => {
-    const harness = start();
-    const client = await connectTo(harness);
-    const body = JSON.stringify(CLAIM);
-    client.write(
-      Buffer.from(
-        `PUT /v1/leases/ns/m/${part} HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
-        'latin1',
-      ),
-    );
-    expect(await client.answer()).toMatchObject({ status: 400, body: { code: 'invalid-argument' } });
-    expect(harness.service.applied).toEqual([]);
-  });
+  test.each(['.', '..', '%2e', '%2E%2e', 'a#', 'a#b', 'a%23b', 'caf\u00c3\u00a9', 'a%00b', 'a%20b', '%ff'])(
+    '%j names no lease',
+    async (part) => {
+      const harness = start();
+      const client = await connectTo(harness);
+      const body = JSON.stringify(CLAIM);
+      client.write(
+        Buffer.from(
+          `PUT /v1/leases/ns/m/${part} HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+          'latin1',
+        ),
+      );
+      expect(await client.answer()).toMatchObject({ status: 400, body: { code: 'invalid-argument' } });
+      expect(harness.service.applied).toEqual([]);
+    },
+  );
 
   test('%2E names a key of the store', async () => {
     const harness = start();

@@ -300,4 +300,25 @@ describe('when the server stops', () => {
     await client.end();
     expect(service.applied).toHaveLength(1);
   });
+
+  test('it does not wait for connections that are kept without a request', async () => {
+    const harness = start();
+    const { service, server } = harness;
+    const port = await listen(harness);
+    const idle = new RawClient(port);
+    idle.request('GET', '/livez');
+    await idle.answer();
+    const busy = new RawClient(port);
+    service.held = true;
+    busy.request('PUT', L, { holder: 'A', durationMs: 1000 });
+    await until(() => service.heldCount === 1);
+    const closed = server.close();
+    await settleDown();
+    service.release();
+    expect((await busy.answer()).status).toBe(201);
+    // Well below the minute for which an idle connection is kept otherwise.
+    await closed;
+    await idle.end();
+    await busy.end();
+  });
 });
