@@ -54,6 +54,40 @@ describe('the records', () => {
     ]);
   });
 
+  test('every way in which a record can change marks it, and nothing else is marked', () => {
+    const log = new Log();
+    const { state } = log;
+    const changedBy = (change: () => unknown): string[] => {
+      state.takeChanges();
+      change();
+      return state.takeChanges().map(({ name }) => name);
+    };
+    const claim = (name: string): string => `c\0ns\0model\0${name}`;
+    const pins = 'p\0ns\0model\0redis';
+    expect(changedBy(() => log.grant('7', 10))).toEqual(['l7']);
+    expect(changedBy(() => log.grant('8', 50))).toEqual(['l8']);
+    expect(changedBy(() => log.claim(redis, alice, 10))).toEqual([claim('redis'), 'm']);
+    expect(changedBy(() => log.claimBySession(redis, alice, '7'))).toEqual([claim('redis')]);
+    expect(changedBy(() => log.claimBySession(leaseKey('mysql'), alice, '7'))).toEqual([claim('mysql'), 'm']);
+    expect(changedBy(() => log.put('key', ''))).toEqual(['kkey', 'm']);
+    expect(changedBy(() => log.put('key', ''))).toEqual(['kkey', 'm']);
+    expect(changedBy(() => log.apply({ kind: 'attach', id: '8', key: 'key' }))).toEqual(['kkey']);
+    expect(changedBy(() => log.apply({ kind: 'attach', id: '8', key: 'key' }))).toEqual([]);
+    expect(changedBy(() => log.apply({ kind: 'detach', id: '8', key: 'key' }))).toEqual(['kkey']);
+    expect(changedBy(() => log.apply({ kind: 'attach', id: '7', key: 'key' }))).toEqual(['kkey']);
+    expect(changedBy(() => log.renew('7'))).toEqual([]);
+    expect(changedBy(() => log.pin(redis, 'e1'))).toEqual([pins]);
+    expect(changedBy(() => log.pin(redis, 'e2'))).toEqual([pins]);
+    expect(changedBy(() => log.unpin(redis, 'e1'))).toEqual([pins]);
+    expect(changedBy(() => log.pass(1).renew('7'))).toEqual(['l7', 'm']);
+    expect(changedBy(() => log.expireAfter(11))).toEqual([claim('mysql'), claim('redis'), 'kkey', 'l7', 'm']);
+    expect(changedBy(() => log.extend(redis, alice, 10))).toEqual([claim('redis')]);
+    expect(changedBy(() => log.unpin(redis, 'e2'))).toEqual([pins]);
+    expect(changedBy(() => log.expireAfter(11))).toEqual([claim('redis'), 'm']);
+    expect(changedBy(() => log.revoke('8'))).toEqual(['l8']);
+    expect([...state.dump()].map(([name]) => name)).toEqual(['m']);
+  });
+
   test('a change while the last save is under way knows the checksum of what that save writes', () => {
     const log = new Log();
     log.claim(redis, alice, 10);

@@ -82,7 +82,10 @@ describe('the lease clock', () => {
   });
 
   test('a promise is kept through any course of leaders: nothing is due before its duration has passed since its stamp', () => {
-    const step = fc.record({ pause: fc.oneof(fc.constant(2), fc.double({ min: 0, max: 900, noNaN: true })), what: fc.constantFrom('stamp', 'hear', 'elect') });
+    const step = fc.record({
+      pause: fc.oneof(fc.constant(2), fc.double({ min: 0, max: 900, noNaN: true })),
+      what: fc.constantFrom('stamp', 'hear', 'elect'),
+    });
     holdsForAll(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         // Two nodes: one leads, one follows and hears every stamp a little later; now and then they change places.
