@@ -21,9 +21,7 @@ import { holdsMark, Mark } from './mark.ts';
 const WRITE_BUFFER_BYTES = 8 * 1024 * 1024;
 
 export { DataDirectoryError } from './data-directory-error.ts';
-export { ImageMismatchError } from './image.ts';
 export type { DirectoryLogStore } from './level-log-store.ts';
-export type { PeerDisk } from './peer-disks.ts';
 
 export interface LogStoreOptions {
   /** Made when it is missing. Holds `identity`, `mark` and the LevelDB in `db`. */
