@@ -103,22 +103,17 @@ export class TestCluster {
   /** Waits until all of `nodes` name the same leader, one of them, that serves; gives it. */
   async agreed(nodes: readonly TestNode[] = this.nodes): Promise<TestNode> {
     let leader: TestNode | undefined;
-    let seen: unknown[] = [];
+    let seen: string[] = [];
+    const said = () => `They say ${JSON.stringify(seen)}.\n${nodes.map((node) => node.process.out + node.process.err).join('')}`;
     await until(
       async () => {
-        seen = await Promise.all(
-          nodes.map((node) =>
-            node.request('GET', '/readyz', undefined, {}, 2_000).then(
-              (answer) => (answer.status === 200 ? answer.headers.get('leasehold-leader') : null),
-              () => null,
-            ),
-          ),
-        );
-        leader = nodes.find((node) => node.id === seen[0]);
-        return leader !== undefined && seen.every((id) => id === seen[0]);
+        const ended = nodes.find((node) => node.process.hasEnded);
+        if (ended !== undefined) throw new Error(`${ended.id} ended while a leader was waited for. ${said()}`);
+        seen = await Promise.all(nodes.map(readyView));
+        leader = nodes.find((node) => seen[0]?.startsWith(`${node.id} `));
+        return leader !== undefined && seen.every((view) => view === seen[0]);
       },
-      () =>
-        `${nodes.map((node) => node.id)} to agree on a leader; they say ${JSON.stringify(seen)}\n${nodes.map((node) => node.process.out + node.process.err).join('')}`,
+      () => `${nodes.map((node) => node.id)} to agree on a leader. ${said()}`,
     );
     if (leader === undefined) throw new Error('unreachable');
     return leader;
@@ -132,6 +127,18 @@ export class TestCluster {
   /** Runs a client command against all nodes. */
   cli(...argv: string[]): Process {
     return leasehold(argv, { LEASEHOLD_ENDPOINT: this.endpoints });
+  }
+}
+
+/** Whom a node that can serve follows, as `n1 in term 3`, or why it cannot. */
+async function readyView(node: TestNode): Promise<string> {
+  try {
+    const { status, headers, body } = await node.request('GET', '/readyz', undefined, {}, 2_000);
+    return status === 200
+      ? `${headers.get('leasehold-leader')} in term ${headers.get('leasehold-term')}`
+      : `${status} ${String(body.detail)}`;
+  } catch (error) {
+    return `no answer: ${String((error as Error).cause ?? error)}`;
   }
 }
 

@@ -26,6 +26,7 @@ const directories = new Set<string>();
 export class Process {
   out = '';
   err = '';
+  hasEnded = false;
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
 
@@ -49,6 +50,7 @@ export class Process {
       });
       child.once('close', (code, signal) => {
         running.delete(child);
+        this.hasEnded = true;
         resolve({ code, signal, out: this.out, err: this.err });
       });
     });
@@ -109,7 +111,7 @@ function isFree(port: number): Promise<boolean> {
 }
 
 /** Waits until `holds`, at most `limitMs`; then throws with what was waited for. */
-export async function until(holds: () => boolean | Promise<boolean>, what: string | (() => string), limitMs = 20_000): Promise<void> {
+export async function until(holds: () => boolean | Promise<boolean>, what: string | (() => string), limitMs = 45_000): Promise<void> {
   const began = performance.now();
   while (!(await holds())) {
     if (performance.now() - began > limitMs) throw new Error(`waited ${limitMs} ms for ${typeof what === 'string' ? what : what()}`);
