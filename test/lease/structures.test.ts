@@ -26,15 +26,17 @@ describe('ordered keys', () => {
         const wanted = sorted.filter((key) => key.startsWith(prefix) && (after === null || key > after));
         expect([...keys.range(prefix, after)]).toEqual(wanted);
       }),
-      300,
+      150,
     );
   });
 
   test('stay right across the splitting and merging of many chunks', () => {
     const keys = new OrderedKeys();
     const name = (n: number): string => String((n * 7919) % 20_011).padStart(6, '0');
-    for (let n = 0; n < 20_011; n += 1) expect(keys.add(name(n))).toBe(true);
-    for (let n = 0; n < 20_011; n += 1) if (n % 16 !== 0) expect(keys.delete(name(n))).toBe(true);
+    let refused = 0;
+    for (let n = 0; n < 20_011; n += 1) if (!keys.add(name(n))) refused += 1;
+    for (let n = 0; n < 20_011; n += 1) if (n % 16 !== 0 && !keys.delete(name(n))) refused += 1;
+    expect(refused).toBe(0);
     const left = Array.from({ length: 20_011 }, (_, n) => n)
       .filter((n) => n % 16 === 0)
       .map(name)
@@ -85,7 +87,7 @@ describe('the expiry queue', () => {
         expect(found.every((each) => due.includes(each as Item))).toBe(true);
         expect(new Set(queue.due(nowMs, 1000))).toEqual(new Set(due));
       }),
-      300,
+      150,
     );
   });
 
