@@ -52,7 +52,13 @@ export const DEFAULT_LIMITS: ReplicaLimits = {
 
 /** A change that an operator wants to see. */
 export type ReplicaEvent =
-  | { readonly kind: 'role'; readonly role: 'follower' | 'candidate' | 'leader'; readonly term: number; readonly leader: string; readonly leaderlessMs: number | null }
+  | {
+      readonly kind: 'role';
+      readonly role: 'follower' | 'candidate' | 'leader';
+      readonly term: number;
+      readonly leader: string;
+      readonly leaderlessMs: number | null;
+    }
   | { readonly kind: 'image-received'; readonly index: number; readonly records: number };
 
 export interface ReplicaConfig {

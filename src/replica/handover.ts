@@ -1,6 +1,5 @@
 // Fast handover: a leader whose connection closes is very likely dead, so its followers stand for election at once instead of waiting.
 import type { Cancel, Clock, Random } from '../env.ts';
-import type { NodeId } from '../raft/types.ts';
 
 /** Between two followers' attempts, so that they do not split the vote: more than an election takes here. */
 const RANK_STEP_MS = 60;

@@ -1,5 +1,6 @@
 // What changes on this node when leadership moves: one place that notices it, and tells everybody whom it concerns.
-import { type NodeId, NONE, type Role, type Term } from '../raft/types.ts';
+import { NONE, type NodeId, type Role, type Term } from '../raft/types.ts';
+import type { Barriers } from './barriers.ts';
 import type { ClusterView } from './cluster-view.ts';
 import type { ReplicaConfig } from './config.ts';
 import { lastStamp } from './envelope.ts';
@@ -13,6 +14,7 @@ import type { Transfers } from './transfers.ts';
 interface Concerned {
   readonly lessor: PrimaryLessor;
   readonly proposals: Proposals;
+  readonly barriers: Barriers;
   readonly reads: Reads;
   readonly handover: Handover;
   readonly transfers: Transfers;
@@ -40,8 +42,9 @@ export class Leadership {
     if (role === noticed.role && leader === noticed.leader && term === noticed.term) return;
     this.#noticed = { role, leader, term };
     const leaderlessMs = this.#view.leaderIs(leader);
-    const { lessor, proposals, reads, handover, transfers } = this.#concerned;
+    const { lessor, proposals, barriers, reads, handover, transfers } = this.#concerned;
     proposals.forgetPassed();
+    barriers.forget();
     reads.restart();
     if (leader !== NONE) handover.stop();
     if (role === 'leader') {

@@ -7,12 +7,12 @@ import { RawNode, type Ready } from '../raft/raw-node.ts';
 import type { HardState, Index, NodeId, SnapshotMeta, Term } from '../raft/types.ts';
 import { Applier } from './applier.ts';
 import type { ReplicaConfig, ReplicaLimits } from './config.ts';
+import { lastStamp } from './envelope.ts';
 import { ImageReceiver, type ReceivedImage } from './image-receiver.ts';
 import { ImageSender } from './image-sender.ts';
 import { LogWriter } from './log-writer.ts';
 import { raftConfig } from './raft-config.ts';
 import { recoverLog, recoverState } from './recovery.ts';
-import { lastStamp } from './envelope.ts';
 import type { Requests } from './requests.ts';
 import { StateSaver } from './state-saver.ts';
 

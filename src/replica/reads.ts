@@ -1,5 +1,5 @@
 // Linearizable reads: all that wait share one barrier, confirmed by the leader after the last of them began.
-import type { Index, NodeId, Term } from '../raft/types.ts';
+import type { Index, Term } from '../raft/types.ts';
 import { noLeader } from './requests.ts';
 import type { Failure, ReadResult } from './service.ts';
 
@@ -25,12 +25,6 @@ export interface ReadsHost {
   serve(read: ReadAnswer, index: Index, timeMs: number | null): void;
 }
 
-/** A barrier asked for by a follower, under way on the leader. */
-export interface RemoteBarrier {
-  readonly from: NodeId;
-  readonly id: number;
-}
-
 export class Reads {
   readonly #host: ReadsHost;
   #nextId = 1;
@@ -38,7 +32,6 @@ export class Reads {
   /** The barrier under way, and the reads that began before it was asked for. */
   #inFlight: { readonly id: number; readonly term: Term; readonly askedMs: number; readonly reads: readonly WaitingRead[] } | null = null;
   #confirmed: ConfirmedBarrier[] = [];
-  readonly #remote = new Map<number, RemoteBarrier>();
 
   constructor(host: ReadsHost) {
     this.#host = host;
@@ -46,20 +39,6 @@ export class Reads {
 
   add(answer: ReadAnswer, nowMs: number): void {
     this.#waiting.push({ answer, sinceMs: nowMs });
-  }
-
-  /** A barrier id that has never been used in this life of the node; also for barriers that followers ask for. */
-  adoptRemote(remote: RemoteBarrier): number {
-    const id = this.#nextId++;
-    this.#remote.set(id, remote);
-    return id;
-  }
-
-  /** The follower's barrier behind a confirmed id, if it is one. */
-  takeRemote(id: number): RemoteBarrier | undefined {
-    const remote = this.#remote.get(id);
-    this.#remote.delete(id);
-    return remote;
   }
 
   /** Asks for a barrier if reads wait and none is under way. */
@@ -98,7 +77,6 @@ export class Reads {
       this.#waiting = [...this.#inFlight.reads, ...this.#waiting];
       this.#inFlight = null;
     }
-    this.#remote.clear();
   }
 
   /** Asks again what has not been answered for long, and gives up reads that have waited too long: nothing was changed by them. */

@@ -2,7 +2,7 @@
 import type { Env } from '../env.ts';
 import type { StateMachine } from '../lease/state-machine.ts';
 import { MemoryStorage } from '../raft/storage.ts';
-import { EMPTY_CONF_STATE, type ConfState } from '../raft/types.ts';
+import { type ConfState, EMPTY_CONF_STATE } from '../raft/types.ts';
 import type { ReplicaMember } from './config.ts';
 
 /** The log as Raft reads it. A new store gets the configuration that it was started with. */

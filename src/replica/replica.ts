@@ -5,8 +5,10 @@ import type { Command, LeaseKey } from '../lease/commands.ts';
 import type { StateMachine } from '../lease/state-machine.ts';
 import type { RaftStatus } from '../raft/raw-node.ts';
 import { type Index, NONE, type NodeId, type Term } from '../raft/types.ts';
+import { Barriers } from './barriers.ts';
 import { ClusterView } from './cluster-view.ts';
 import { DEFAULT_LIMITS, type ReplicaConfig, type ReplicaLimits } from './config.ts';
+import { drain } from './drain.ts';
 import { Handover } from './handover.ts';
 import { Leadership } from './leadership.ts';
 import { Loop } from './loop.ts';
@@ -26,8 +28,6 @@ const OVERLOADED: Failure = {
   detail: 'This node has too many requests under way. Try again later, with fewer at a time.',
 };
 
-/** Between two looks at whether requests that are in the log at the stop have been decided. */
-const DRAIN_LOOK_MS = 5;
 /** Waiting requests and reads are looked at every so many ticks. */
 const EXPIRE_TICKS = 4;
 
@@ -39,6 +39,7 @@ export class Replica implements Service {
   readonly #requests: Requests;
   readonly #loop: Loop;
   readonly #proposals: Proposals;
+  readonly #barriers: Barriers;
   readonly #reads: Reads;
   readonly #vacancies = new Vacancies();
   readonly #lessor: PrimaryLessor;
@@ -60,7 +61,7 @@ export class Replica implements Service {
       heardLeader: (stampedMs) => this.#lessor.heardLeader(stampedMs),
       leadershipMayHaveChanged: () => this.#leadership.notice(),
       turned: () => this.#turned(),
-      barrierConfirmed: (context, index) => this.#barrierConfirmed(context, index),
+      barrierConfirmed: (context, index) => this.#barriers.confirmed(context, index, this.#reads),
       termApplied: (term) => this.#leadership.termApplied(term),
       vacated: (key, index) => this.#vacancies.vacated(key, index),
       stateReplaced: ({ index, count }) => {
@@ -78,8 +79,9 @@ export class Replica implements Service {
       this.#limits.maxExpiryBatch,
     );
     this.#proposals = new Proposals(raft, this.#loop.writer, this.#requests, this.#limits, env.transport, this.#view, this.#lessor, wake);
+    this.#barriers = new Barriers(raft, env.transport, this.#lessor);
     this.#reads = new Reads({
-      requestBarrier: (id) => this.#requestBarrier(id),
+      requestBarrier: (id) => this.#barriers.ask(id),
       appliedIndex: () => this.appliedIndex,
       serve: (answer, index, timeMs) => this.#serve(answer, index, timeMs ?? this.#lessor.now()),
     });
@@ -94,6 +96,7 @@ export class Replica implements Service {
     this.#leadership = new Leadership(this.#loop, this.#view, config, {
       lessor: this.#lessor,
       proposals: this.#proposals,
+      barriers: this.#barriers,
       reads: this.#reads,
       handover: this.#handover,
       transfers: this.#transfers,
@@ -134,24 +137,15 @@ export class Replica implements Service {
     this.#requests.failUnsent(STOPPING);
     this.#reads.failAll(STOPPING);
     this.#vacancies.failAll(STOPPING);
-    const finish = () => this.#drain(() => this.#loop.saveLast(() => this.#close(done)));
+    const finish = () => {
+      drain(this.#env.clock, this.#requests, this.#config.electionTimeoutMs, () => {
+        this.#requests.failAll(STOPPING);
+        this.#loop.saveLast(() => this.#close(done));
+      });
+    };
     if (this.#loop.raft.role === 'leader' && this.#config.members.length > 1) this.#transfers.start(null, finish);
     else finish();
     this.#loop.wake();
-  }
-
-  /** Gives requests that stand in the log a moment to be decided. */
-  #drain(done: () => void): void {
-    const endMs = this.#env.clock.now() + this.#config.electionTimeoutMs;
-    const look = () => {
-      if (this.#requests.count > 0 && this.#phase === 'stopping' && this.#env.clock.now() < endMs) {
-        this.#env.clock.after(DRAIN_LOOK_MS, look);
-        return;
-      }
-      this.#requests.failAll(STOPPING);
-      done();
-    };
-    look();
   }
 
   #close(done: () => void): void {
@@ -222,18 +216,7 @@ export class Replica implements Service {
   }
 
   waitVacant(key: LeaseKey, vacant: (index: number) => void, failed: (failure: Failure) => void): () => void {
-    let cancel: (() => void) | null = null;
-    let isCancelled = false;
-    this.read('linearizable', (result) => {
-      if (isCancelled) return;
-      if (result.kind === 'failed') failed(result.failure);
-      else if (result.view.state.claim(key, result.view.nowMs) === null) vacant(result.view.index);
-      else cancel = this.#vacancies.add({ key, vacant, failed });
-    });
-    return () => {
-      isCancelled = true;
-      cancel?.();
-    };
+    return this.#vacancies.wait((answer) => this.read('linearizable', answer), { key, vacant, failed });
   }
 
   status(): ClusterStatus {
@@ -281,21 +264,6 @@ export class Replica implements Service {
     this.#lessor.watch();
   }
 
-  #requestBarrier(id: number): boolean {
-    const { leader, role, term } = this.#loop.raft;
-    if (role === 'leader') {
-      this.#loop.raft.readIndex(id);
-      return true;
-    }
-    return leader !== NONE && this.#env.transport.send(leader, { kind: 'barrier', term, id });
-  }
-
-  #barrierConfirmed(context: number, index: Index): void {
-    const remote = this.#reads.takeRemote(context);
-    if (remote === undefined) this.#reads.confirmed(context, index, null);
-    else this.#env.transport.send(remote.from, { kind: 'barrier-reply', id: remote.id, index, timeMs: this.#lessor.now() });
-  }
-
   // ---------------------------------------------------------------- inputs
 
   #take(from: NodeId, frame: PeerFrame): void {
@@ -315,9 +283,8 @@ export class Replica implements Service {
         this.#requests.refused(frame.sequences);
         return;
       case 'barrier':
-        // A stale asker finds out by itself that there is another leader.
-        if (this.#loop.raft.role !== 'leader' || frame.term !== this.term) return;
-        this.#loop.raft.readIndex(this.#reads.adoptRemote({ from, id: frame.id }));
+        this.#leadership.notice();
+        this.#barriers.asked(from, frame);
         this.#loop.wake();
         return;
       case 'barrier-reply':

@@ -4,7 +4,7 @@ import { toTuple } from '../lease/command-codec.ts';
 import type { Command } from '../lease/commands.ts';
 import type { Outcome } from '../lease/outcomes.ts';
 import type { Term } from '../raft/types.ts';
-import { open, type Origin, reseal, seal } from './envelope.ts';
+import { type Origin, open, reseal, seal } from './envelope.ts';
 import type { Failure, Settled } from './service.ts';
 
 interface PendingRequest {
@@ -86,7 +86,11 @@ export class Requests {
   /** The leader says that it did not and will not propose these. */
   refused(sequences: readonly number[]): void {
     for (const sequence of sequences) {
-      this.#fail(sequence, { definite: true, code: 'overloaded', detail: 'The leader has too many requests waiting. Try again later, with fewer at a time.' });
+      this.#fail(sequence, {
+        definite: true,
+        code: 'overloaded',
+        detail: 'The leader has too many requests waiting. Try again later, with fewer at a time.',
+      });
     }
   }
 
@@ -161,5 +165,9 @@ export function noLeader(): Failure {
 }
 
 function unknownOutcome(): Failure {
-  return { definite: false, code: 'outcome-unknown', detail: 'The leader was lost while the request was in its log. It may or may not be applied: read, or repeat it.' };
+  return {
+    definite: false,
+    code: 'outcome-unknown',
+    detail: 'The leader was lost while the request was in its log. It may or may not be applied: read, or repeat it.',
+  };
 }

@@ -11,7 +11,9 @@ export type Failure =
   | { readonly definite: false; readonly code: 'outcome-unknown'; readonly detail: string };
 
 /** How a change ended: applied or refused at `index`, or failed. */
-export type Settled = { readonly kind: 'applied'; readonly index: number; readonly outcome: Outcome } | { readonly kind: 'failed'; readonly failure: Failure };
+export type Settled =
+  | { readonly kind: 'applied'; readonly index: number; readonly outcome: Outcome }
+  | { readonly kind: 'failed'; readonly failure: Failure };
 
 /** What a read sees: the state, and the index and lease time to answer with. Valid only during the call. */
 export interface ReadView {
@@ -65,5 +67,12 @@ export interface Service {
   waitVacant(key: LeaseKey, vacant: (index: number) => void, failed: (failure: Failure) => void): () => void;
   status(): ClusterStatus;
   /** Hands leadership to `to`, or to the best follower when null. `ok` once another node leads. */
-  transfer(to: string | null, done: (result: { ok: true; leader: string; term: number } | { ok: false; code: 'member-not-found' | 'no-leader' | 'conflict'; detail: string }) => void): void;
+  transfer(
+    to: string | null,
+    done: (
+      result:
+        | { ok: true; leader: string; term: number }
+        | { ok: false; code: 'member-not-found' | 'no-leader' | 'conflict'; detail: string },
+    ) => void,
+  ): void;
 }

@@ -59,7 +59,11 @@ export class Transfers {
       done,
       timer: this.#clock.after(this.#timeoutMs, () => {
         this.#waiting.delete(waiting);
-        done({ ok: false, code: 'conflict', detail: `${this.#view.nameOf(target)} did not take over in time; is it running and up to date?` });
+        done({
+          ok: false,
+          code: 'conflict',
+          detail: `${this.#view.nameOf(target)} did not take over in time; is it running and up to date?`,
+        });
       }),
     };
     this.#waiting.add(waiting);

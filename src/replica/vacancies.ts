@@ -1,6 +1,7 @@
 // Who on this node waits for a lease to be free, woken by the log alone.
 import type { LeaseKey } from '../lease/commands.ts';
 import type { StateMachine } from '../lease/state-machine.ts';
+import type { ReadAnswer } from './reads.ts';
 import type { Failure } from './service.ts';
 
 interface Waiter {
@@ -12,14 +13,23 @@ interface Waiter {
 export class Vacancies {
   readonly #waiters = new Map<string, Set<Waiter>>();
 
-  get count(): number {
-    let count = 0;
-    for (const waiters of this.#waiters.values()) count += waiters.size;
-    return count;
+  /** Wakes the waiter at once if the lease is free at a read barrier, else by the log. The returned function forgets it for good. */
+  wait(read: (answer: ReadAnswer) => void, waiter: Waiter): () => void {
+    let forget: (() => void) | null = null;
+    let isCancelled = false;
+    read((result) => {
+      if (isCancelled) return;
+      if (result.kind === 'failed') waiter.failed(result.failure);
+      else if (result.view.state.claim(waiter.key, result.view.nowMs) === null) waiter.vacant(result.view.index);
+      else forget = this.#add(waiter);
+    });
+    return () => {
+      isCancelled = true;
+      forget?.();
+    };
   }
 
-  /** The returned function forgets the waiter and leaves nothing behind. */
-  add(waiter: Waiter): () => void {
+  #add(waiter: Waiter): () => void {
     const name = nameOf(waiter.key);
     let waiters = this.#waiters.get(name);
     if (waiters === undefined) {
