@@ -70,8 +70,9 @@ describe('claims', () => {
   });
 
   test('a pinned one outlives its duration, and ends once it is unpinned', async () => {
-    await leader.request('PUT', leasePath('pinned'), { holder: 'alice', durationMs: 2_000 });
+    // The pin first: it needs no holder, and starting a process may take longer than the lease lasts.
     expect((await cluster.cli('pin', 'demo/main/pinned', 'machine/0').ended).code).toBe(0);
+    await leader.request('PUT', leasePath('pinned'), { holder: 'alice', durationMs: 2_000 });
     expect((await cluster.cli('pins').ended).out).toMatch(/demo\/main\/pinned +machine\/0/);
     const waited = await one().request('GET', `${leasePath('pinned')}/expired?timeoutMs=2500`);
     expect(waited.status).toBe(408);
