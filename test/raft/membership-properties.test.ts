@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { Changer, EMPTY_MEMBERSHIP, type Membership, restore, toConfState } from '../../src/raft/confchange.ts';
 import type { ConfChange, ConfChangeItem, Entry, NodeId } from '../../src/raft/types.ts';
-import { acknowledge, append, ELECTION_TICKS, Network, TestNode } from './network.ts';
+import { acknowledge, append, ELECTION_TICKS, Network, only, TestNode, vote } from './network.ts';
 
 function change(...changes: ConfChangeItem[]): ConfChange {
   return { v1: false, transition: 'auto', changes };
@@ -163,14 +163,57 @@ describe('joint consensus', () => {
     expect([node.commit, kinds(node).length]).toEqual([4, 4]);
   });
 
-  test('an election in a joint configuration needs both majorities', () => {
-    const node = new TestNode({ voters: [1, 4, 5], votersOutgoing: [1, 2, 3] });
-    node.do((raft) => raft.campaign());
-    for (const from of [2, 3]) node.step({ kind: 'vote-response', from, to: 1, term: 1, rejected: false });
-    expect(node.role).toBe('candidate');
-    node.step({ kind: 'vote-response', from: 4, to: 1, term: 1, rejected: false });
-    expect(node.role).toBe('leader');
-  });
+  for (const [first, second] of [
+    [2, 4],
+    [4, 2],
+  ] as const) {
+    test(`an election in a joint configuration needs both majorities, whichever comes first (${first} before ${second})`, () => {
+      const node = new TestNode({ voters: [1, 4, 5], votersOutgoing: [1, 2, 3] });
+      node.do((raft) => raft.campaign());
+      // Both others of one half are that half's majority, and nothing to the other half.
+      for (const from of [first, first + 1]) node.step(vote(from, 1, 1));
+      expect(node.role).toBe('candidate');
+      node.step(vote(second, 1, 1));
+      expect(node.role).toBe('leader');
+    });
+
+    test(`an entry in a joint configuration needs both majorities, whichever comes first (${first} before ${second})`, () => {
+      const node = new TestNode({ voters: [1, 4, 5], votersOutgoing: [1, 2, 3] });
+      node.lead();
+      for (const from of [first, first + 1]) node.step(acknowledge(from, 1, 1, 1));
+      expect(node.commit).toBe(0);
+      node.step(acknowledge(second, 1, 1, 1));
+      expect(node.commit).toBe(1);
+    });
+
+    test(`a leader in a joint configuration stays while both majorities answer, not only one (${first}, then also ${second})`, () => {
+      for (const answering of [[first], [first, second]]) {
+        const node = new TestNode({ voters: [1, 4, 5], votersOutgoing: [1, 2, 3], checkQuorum: true });
+        node.lead();
+        for (let i = 0; i < 3 * ELECTION_TICKS && node.role === 'leader'; i++) {
+          for (const from of answering) node.step({ kind: 'heartbeat-response', from, to: 1, term: 1, context: 0 });
+          node.tick(1);
+        }
+        expect(node.role, `${answering}`).toBe(answering.length === 2 ? 'leader' : 'follower');
+      }
+    });
+
+    test(`a read in a joint configuration is confirmed by both majorities (${first} before ${second})`, () => {
+      const node = new TestNode({ voters: [1, 4, 5], votersOutgoing: [1, 2, 3] });
+      node.lead();
+      for (const from of [2, 4]) node.step(acknowledge(from, 1, 1, 1));
+      const heartbeats = only(
+        'heartbeat',
+        node.do((raft) => raft.readIndex(1)),
+      );
+      const answer = (from: NodeId): unknown =>
+        node.step({ kind: 'heartbeat-response', from, to: 1, term: 1, context: heartbeats[0]?.context ?? 0 });
+      for (const from of [first, first + 1]) answer(from);
+      expect(node.readStates).toEqual([]);
+      answer(second);
+      expect(node.readStates).toHaveLength(1);
+    });
+  }
 
   test('any changes lead to the same configuration one by one as at once, and every configuration can be restored', () => {
     let seed = 7;
