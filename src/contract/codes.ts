@@ -27,11 +27,6 @@ export const PROBLEMS = {
 /** A stable name for what went wrong. */
 export type ProblemCode = keyof typeof PROBLEMS;
 
-/** Whether `text` is one of the codes of this version. */
-export function isProblemCode(text: string): text is ProblemCode {
-  return Object.hasOwn(PROBLEMS, text);
-}
-
 /** The `type` of a problem body (RFC 9457): a name, not a page. */
 export function problemType(code: ProblemCode): string {
   return `urn:leasehold:problem:${code}`;

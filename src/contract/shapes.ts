@@ -44,9 +44,6 @@ export const CountOrNull = Type.Unsafe<number | null>({ type: ['integer', 'null'
 /** A string or null in an answer. */
 export const TextOrNull = Type.Unsafe<string | null>({ type: ['string', 'null'] });
 
-/** A full lease name. */
-export const LeaseKeyShape = Strict({ namespace: Name, model: Name, lease: Name });
-
 /** The path of a namespace and model. */
 export const ScopePath = Strict({ namespace: Name, model: Name });
 

@@ -1,7 +1,7 @@
 // A bare TCP client for tests: sends bytes as they are, reads whole answers, hangs up when told.
 import { connect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
-import type { Harness } from './harness.ts';
+import { type Harness, settleDown } from './harness.ts';
 
 /** An answer as it came over the wire; header names in lower case. */
 export interface RawAnswer {
@@ -94,10 +94,20 @@ export async function listen(harness: Harness): Promise<number> {
   return address.port;
 }
 
-/** Resolves as soon as `condition` holds; asks often, and fails after ten seconds. */
+/** Resolves as soon as `condition` holds; asks often, and fails after some ten seconds. */
 export async function until(condition: () => boolean): Promise<void> {
   for (let tries = 0; !condition(); tries++) {
     if (tries > 2000) throw new Error('what was waited for did not happen');
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/** Resolves once the server has noticed that all connections are gone. */
+export async function allGone({ server }: Harness): Promise<void> {
+  const count = (): Promise<number> =>
+    new Promise((resolve, reject) => {
+      server.server.getConnections((error, connections) => (error === null ? resolve(connections) : reject(error)));
+    });
+  while ((await count()) > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  await settleDown();
 }

@@ -1,7 +1,7 @@
 // Waiting over HTTP: for a lease to be had, and for it to be given up; and every way in which a wait can end.
 import { describe, expect, test } from 'vitest';
 import { type Answer, L, settleDown, start } from './harness.ts';
-import { listen, RawClient, until } from './raw-client.ts';
+import { allGone, listen, RawClient, until } from './raw-client.ts';
 
 const LONG_MS = 300_000;
 const claim = (holder: string, waitMs?: number) => ({ body: { holder, durationMs: 1000, waitMs } });
@@ -117,7 +117,7 @@ describe('waiting for a lease to be had', () => {
   test('is denied with the latest facts when the time is up', async () => {
     const { call, service } = start();
     await call('PUT', L, claim('A'));
-    const waiting = call('PUT', L, claim('B', 50));
+    const waiting = call('PUT', L, claim('B', 2000));
     await until(() => service.watcherCount === 1);
     await call('POST', `${L}/extend`, { body: { holder: 'A', durationMs: 9000 } });
     expect(await waiting).toMatchObject({
@@ -226,7 +226,7 @@ describe('waiting for a lease to be had', () => {
     const next = call('PUT', L, claim('C', LONG_MS));
     await settleDown();
     client.hangUp();
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await allGone(harness);
     await call('DELETE', `${L}?holder=A`);
     expect(await next).toMatchObject({ status: 201, body: { holder: 'C' } });
     expect(service.applied.filter((command) => command.kind === 'claim' && command.holder === 'B')).toHaveLength(1);
@@ -250,7 +250,7 @@ describe('waiting for a lease to be had', () => {
     client.request('PUT', L, { holder: 'B', durationMs: 1000, waitMs: LONG_MS });
     await until(() => service.heldCount === 1);
     client.hangUp();
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await allGone(harness);
     service.release();
     await settleDown();
     expect(service.applied.map((command) => command.kind)).toEqual(['claim', 'release']);
@@ -266,7 +266,7 @@ describe('waiting for a lease to be had', () => {
     client.request('PUT', L, { holder: 'B', durationMs: 5000, waitMs: LONG_MS });
     await until(() => service.heldCount === 1);
     client.hangUp();
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await allGone(harness);
     service.release();
     await settleDown();
     expect((await call('GET', L)).body).toMatchObject({ holder: 'B', durationMs: 5000 });
