@@ -13,7 +13,7 @@ beforeAll(async () => {
   httpPort = await freePorts(6);
   data = freshDirectory();
   const cluster = leasehold(['cluster', '--data', data, '--http-port', String(httpPort), '--peer-port', String(httpPort + 3)]);
-  await cluster.says(/n[123] leads term \d+/);
+  for (const words of ['n1 answers', 'n2 answers', 'n3 answers', /n[123] leads term \d+/]) await cluster.says(words);
 });
 afterAll(endAll);
 

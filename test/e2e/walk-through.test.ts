@@ -72,9 +72,11 @@ describe('claims', () => {
   test('a pinned one outlives its duration, and ends once it is unpinned', async () => {
     // The pin first: it needs no holder, and starting a process may take longer than the lease lasts.
     expect((await cluster.cli('pin', 'demo/main/pinned', 'machine/0').ended).code).toBe(0);
-    await leader.request('PUT', leasePath('pinned'), { holder: 'alice', durationMs: 2_000 });
+    // Pinned before it is claimed, which is allowed, so that a slow machine cannot let it lapse in between.
+    expect((await cluster.cli('pin', 'demo/main/pinned', 'machine/0').ended).code).toBe(0);
+    expect((await leader.request('PUT', leasePath('pinned'), { holder: 'alice', durationMs: 1_000 })).status).toBe(201);
     expect((await cluster.cli('pins').ended).out).toMatch(/demo\/main\/pinned +machine\/0/);
-    const waited = await one().request('GET', `${leasePath('pinned')}/expired?timeoutMs=2500`);
+    const waited = await one().request('GET', `${leasePath('pinned')}/expired?timeoutMs=2000`);
     expect(waited.status).toBe(408);
     expect((await leader.request('GET', leasePath('pinned'))).body).toMatchObject({
       holder: 'alice',
@@ -100,7 +102,7 @@ describe('claims', () => {
 
 describe('gated writes', () => {
   test('the holder of now may write, the holder of before may not, whatever it believes', async () => {
-    const alice = await leader.request('PUT', leasePath('writer'), { holder: 'alice', durationMs: 1_000 });
+    const alice = await leader.request('PUT', leasePath('writer'), { holder: 'alice', durationMs: 2_000 });
     const gate = (holder: string, fence: unknown) => ({ 'lease-if': `demo/main/writer;holder=${holder};fence=${String(fence)}` });
     const written = await one().request('PUT', '/v1/kv/report', { value: 'by alice' }, gate('alice', alice.body.fence));
     expect(written.status).toBe(200);
