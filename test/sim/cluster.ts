@@ -1,0 +1,234 @@
+// The nodes of a run: makes them, ends them, starts them again, stops their time.
+import type { Env, Recovered } from '../../src/env.ts';
+import { checksum, codec } from '../../src/io/codec.ts';
+import type { Index, NodeId, Term } from '../../src/raft/types.ts';
+import { Replica } from '../../src/replica/replica.ts';
+import { SimClock } from './clock.ts';
+import { SimDisk } from './disk.ts';
+import type { Fact } from './facts.ts';
+import { type DiskMood, SimLogStore } from './log-store.ts';
+import { Network } from './network.ts';
+import type { Plan } from './plan.ts';
+import { Process } from './process.ts';
+import { Violation } from './properties/property.ts';
+import type { SeededRandom } from './random.ts';
+import type { Scheduler } from './scheduler.ts';
+import { describeFrame, type Story } from './story.ts';
+import { SimTransport } from './transport.ts';
+
+/** What a test plants into the seams of one node. */
+export interface EnvFault {
+  recovered?(recovered: Recovered): Recovered;
+  env?(env: Env): Env;
+}
+
+/** One life of a node. */
+export interface Life {
+  readonly process: Process;
+  readonly store: SimLogStore;
+  readonly transport: SimTransport;
+  readonly replica: Replica;
+}
+
+interface Node {
+  readonly id: NodeId;
+  readonly disk: SimDisk;
+  readonly mood: DiskMood;
+  life: Life | null;
+}
+
+export interface ClusterHost {
+  tell(fact: Fact): void;
+  readonly envFault: EnvFault | null;
+}
+
+/** All nodes, dead or alive. */
+export class Cluster {
+  readonly network: Network;
+  readonly ids: readonly NodeId[];
+  readonly #nodes = new Map<NodeId, Node>();
+  readonly #plan: Plan;
+  readonly #scheduler: Scheduler;
+  readonly #random: SeededRandom;
+  readonly #story: Story;
+  readonly #host: ClusterHost;
+  /** Terms that each node was seen to lead, as `node/term`. */
+  readonly #led = new Set<string>();
+  #running: NodeId | null = null;
+
+  constructor(plan: Plan, scheduler: Scheduler, random: SeededRandom, story: Story, host: ClusterHost) {
+    this.#plan = plan;
+    this.#scheduler = scheduler;
+    this.#random = random;
+    this.#story = story;
+    this.#host = host;
+    this.ids = Array.from({ length: plan.nodes }, (_, place) => place + 1);
+    for (const id of this.ids) this.#nodes.set(id, { id, disk: new SimDisk(checksum), mood: { ...plan.disk }, life: null });
+    this.network = new Network(scheduler, random.fork(), { ...plan.network }, {
+      sent: (from, to, frame) => {
+        if (frame.kind === 'raft' && LEADER_KINDS.has(frame.message.kind)) this.#noteLeader(from, frame.message.term);
+        host.tell({ kind: 'frame-sent', node: from, to, frame });
+      },
+    });
+  }
+
+  /** The node whose code is running now; null outside of all. */
+  get running(): NodeId | null {
+    return this.#running;
+  }
+
+  /** The life of a node; null while it is down. */
+  life(id: NodeId): Life | null {
+    return this.#node(id).life;
+  }
+
+  disk(id: NodeId): SimDisk {
+    return this.#node(id).disk;
+  }
+
+  mood(id: NodeId): DiskMood {
+    return this.#node(id).mood;
+  }
+
+  /** Nodes that are up, paused ones included. */
+  get up(): readonly NodeId[] {
+    return this.ids.filter((id) => this.life(id) !== null);
+  }
+
+  /** The node that leads the highest term of those that say they lead; null for none. */
+  get leader(): NodeId | null {
+    let found: NodeId | null = null;
+    let foundTerm = -1;
+    for (const id of this.up) {
+      const replica = this.life(id)?.replica;
+      if (replica?.leader === `n${id}` && replica.term > foundTerm) {
+        found = id;
+        foundTerm = replica.term;
+      }
+    }
+    return found;
+  }
+
+  holds(id: NodeId, index: Index, term: Term): boolean {
+    return this.life(id)?.store.holds(index, term) ?? false;
+  }
+
+  start(id: NodeId): void {
+    const node = this.#node(id);
+    if (node.life !== null) return;
+    const name = `n${id}`;
+    this.#tell(name, 'starts');
+    const random = this.#random.fork();
+    const process = new Process(this.#scheduler, (run) => this.#enter(node, run));
+    const store = new SimLogStore(node.disk, this.#scheduler, process, random, node.mood, {
+      appending: (write) => {
+        const last = write.entries.at(-1);
+        this.#tell(name, `writes term=${write.hardState?.term} vote=${write.hardState?.vote} entries=${write.entries.length}${last === undefined ? '' : ` to ${last.index}/${last.term}`}`);
+        this.#host.tell({ kind: 'appending', node: id, write });
+      },
+      savingState: (meta) => {
+        this.#tell(name, `saves its state at ${meta.index}: ${meta.count} records`);
+        this.#host.tell({ kind: 'saving-state', node: id, meta });
+      },
+    }, (recovered) => this.#host.envFault?.recovered?.(recovered) ?? recovered);
+    const transport = new SimTransport({ node: id, name, http: `${name}:http` }, this.network, process, (from, frame) =>
+      this.#tell(name, `gets ${describeFrame(frame)} from n${from}`),
+    );
+    const clock = new SimClock(this.#scheduler, process, random, this.#plan.clocks[id - 1] ?? STEADY_CLOCK);
+    const env: Env = { clock, random, store, transport, codec, checksum };
+    process.call(() => {
+      const replica = new Replica(this.#host.envFault?.env?.(env) ?? env, {
+        node: id,
+        name,
+        http: `${name}:http`,
+        members: this.ids.map((member) => ({ node: member, name: `n${member}`, peer: `n${member}:peer` })),
+        heartbeatMs: this.#plan.heartbeatMs,
+        electionTimeoutMs: this.#plan.electionTimeoutMs,
+        limits: this.#plan.limits,
+        trace: (event) => {
+          if (event.kind === 'became') {
+            this.#tell(name, `becomes ${event.role} of term ${event.term}`);
+            if (event.role === 'leader') this.#noteLeader(id, event.term);
+          }
+        },
+        onFatal: (error) => {
+          this.#tell(name, `ends itself: ${error.message}`);
+          // Only a disk that failed may end a node.
+          if (node.mood.writesBeforeFailure > 0) throw new Violation('no-bugs', `${name} ends itself without a reason: ${error.message}`);
+          this.#scheduler.after(0, () => this.crash(id, false));
+        },
+      });
+      node.life = { process, store, transport, replica };
+      replica.start((error) => {
+        if (error !== undefined) throw new Violation('no-bugs', `${name} cannot start: ${error.message}`);
+        this.#tell(name, `is ready at ${replica.appliedIndex}`);
+      });
+    });
+    this.#host.tell({ kind: 'started', node: id });
+  }
+
+  /** Ends the process at once; what the disk was doing is kept or lost. `silently`: its peers are not told. */
+  crash(id: NodeId, silently: boolean): void {
+    const node = this.#node(id);
+    const life = node.life;
+    if (life === null) return;
+    this.#tell(`n${id}`, silently ? 'loses power' : 'is killed');
+    node.life = null;
+    life.process.kill();
+    life.store.crash();
+    life.transport.crash(silently);
+    node.mood.writesBeforeFailure = Number.POSITIVE_INFINITY;
+    this.#host.tell({ kind: 'crashed', node: id });
+  }
+
+  /** Asks the process to stop as SIGTERM does; it ends when it says so. */
+  stop(id: NodeId): void {
+    const life = this.life(id);
+    if (life === null || life.process.paused) return;
+    this.#tell(`n${id}`, 'is asked to stop');
+    life.process.call(() => life.replica.stop(() => this.#scheduler.after(0, () => {
+      if (this.life(id) === life) this.crash(id, false);
+    })));
+  }
+
+  pause(id: NodeId): void {
+    this.#tell(`n${id}`, 'is stopped in its tracks');
+    this.life(id)?.process.pause();
+  }
+
+  resume(id: NodeId): void {
+    this.#tell(`n${id}`, 'goes on');
+    this.life(id)?.process.resume(this.#random.chance(0.5));
+  }
+
+  #enter(node: Node, run: () => void): void {
+    const outer = this.#running;
+    this.#running = node.id;
+    try {
+      run();
+    } finally {
+      this.#running = outer;
+    }
+  }
+
+  #noteLeader(node: NodeId, term: Term): void {
+    const name = `${node}/${term}`;
+    if (this.#led.has(name)) return;
+    this.#led.add(name);
+    this.#host.tell({ kind: 'leads', node, term });
+  }
+
+  #node(id: NodeId): Node {
+    const node = this.#nodes.get(id);
+    if (node === undefined) throw new Error(`cluster: no node ${id}`);
+    return node;
+  }
+
+  #tell(who: string, what: string): void {
+    this.#story.tell(this.#scheduler.nowMs, who, what);
+  }
+}
+
+/** What only a leader sends. */
+const LEADER_KINDS: ReadonlySet<string> = new Set(['append', 'heartbeat', 'snapshot', 'timeout-now']);
+const STEADY_CLOCK = { zeroMs: 0, rate: 1, latenessMs: 0 };

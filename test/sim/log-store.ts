@@ -1,0 +1,262 @@
+// Twin of src/io/log-store.ts: writes become durable after a drawn delay, and a crash keeps or loses those under way.
+import type { Done, ImageMeta, ImageReader, ImageWriter, LogStore, LogWrite, Recovered, StateRecord } from '../../src/env.ts';
+import type { HardState, Index, Term } from '../../src/raft/types.ts';
+import { copyEntry, RecordSet, type SimDisk } from './disk.ts';
+import type { Process } from './process.ts';
+import type { SeededRandom } from './random.ts';
+import type { Scheduler } from './scheduler.ts';
+
+/** How a disk behaves; the nemesis changes it while the run goes on. */
+export interface DiskMood {
+  /** A write or read takes between these many true milliseconds. */
+  leastMs: number;
+  mostMs: number;
+  /** Writes that still succeed before one fails for good; Infinity for a healthy disk. */
+  writesBeforeFailure: number;
+}
+
+type Kind = 'append' | 'state' | 'image';
+
+interface Pending {
+  readonly kind: Kind;
+  /** Its entries, for those who ask what the node has handed over. */
+  readonly write: LogWrite | null;
+  readonly atMs: number;
+  /** Makes it durable. Returns an error for a refusal that changes nothing. */
+  readonly apply: () => Error | undefined;
+  finished: boolean;
+}
+
+export interface StoreObserver {
+  /** Called before a write is taken over, while `holds` still tells the state before it. */
+  appending(write: LogWrite): void;
+  savingState(meta: ImageMeta): void;
+}
+
+/** One opening of a {@link SimDisk} by one process. */
+export class SimLogStore implements LogStore {
+  readonly recovered: Recovered;
+  readonly #disk: SimDisk;
+  readonly #scheduler: Scheduler;
+  readonly #process: Process;
+  readonly #random: SeededRandom;
+  readonly #mood: DiskMood;
+  readonly #observer: StoreObserver;
+  /** In order of the calls. */
+  #pending: Pending[] = [];
+  #broken: Error | null = null;
+  #closed = false;
+
+  constructor(disk: SimDisk, scheduler: Scheduler, process: Process, random: SeededRandom, mood: DiskMood, observer: StoreObserver, plant: (recovered: Recovered) => Recovered = (recovered) => recovered) {
+    this.#disk = disk;
+    this.#scheduler = scheduler;
+    this.#process = process;
+    this.#random = random;
+    this.#mood = mood;
+    this.#observer = observer;
+    this.recovered = plant(disk.recover());
+  }
+
+  readState(each: (records: readonly StateRecord[]) => void, done: Done): void {
+    if (this.#closed) {
+      this.#process.after(this.#delayMs(), false, () => done(closedError()));
+      return;
+    }
+    const records = this.#disk.state.list();
+    // Any order is allowed, so every order must do.
+    for (let last = records.length - 1; last > 0; last -= 1) {
+      const other = this.#random.below(last + 1);
+      const moved = records[last] as StateRecord;
+      records[last] = records[other] as StateRecord;
+      records[other] = moved;
+    }
+    const next = (position: number): void => {
+      this.#process.after(this.#delayMs(), false, () => {
+        if (position >= records.length) {
+          done();
+          return;
+        }
+        const until = position + 1 + this.#random.below(50);
+        each(records.slice(position, until));
+        next(until);
+      });
+    };
+    next(0);
+  }
+
+  append(given: LogWrite, done: Done): void {
+    this.#observer.appending(given);
+    const write = { hardState: given.hardState, entries: given.entries.map(copyEntry) };
+    this.#begin('append', write, () => {
+      this.#disk.append(write);
+      return undefined;
+    }, done);
+  }
+
+  saveState(meta: ImageMeta, records: readonly StateRecord[], done: Done): void {
+    this.#observer.savingState(meta);
+    this.#begin('state', null, () => {
+      this.#disk.saveState(meta, records);
+      return undefined;
+    }, done);
+  }
+
+  compact(index: Index): void {
+    if (index > this.#disk.image.index) throw new Error(`log store: compact(${index}) behind image ${this.#disk.image.index}`);
+    const incarnation = this.#disk.incarnation;
+    this.#scheduler.after(this.#delayMs(), () => {
+      // An image that was installed meanwhile has dropped it all; a crash has forgotten the wish.
+      if (this.#disk.incarnation === incarnation && index <= this.#disk.lastIndex && this.#process.alive) this.#disk.compact(index);
+    });
+  }
+
+  openImage(): ImageReader {
+    if (this.#closed) throw closedError();
+    const meta = this.#disk.image;
+    const records = this.#disk.state.list();
+    let position = 0;
+    let closed = false;
+    return {
+      meta,
+      next: (maxBytes, done) => {
+        if (closed) throw new Error('image reader: read after close');
+        this.#process.after(this.#delayMs(), false, () => {
+          if (closed) return;
+          const start = position;
+          for (let bytes = 0; position < records.length && bytes < maxBytes; position += 1) {
+            const [name, content] = records[position] as StateRecord;
+            bytes += name.length + (content?.length ?? 0);
+          }
+          done(null, records.slice(start, position));
+        });
+      },
+      close: () => {
+        closed = true;
+      },
+    };
+  }
+
+  beginImage(): ImageWriter {
+    return new SimImageWriter(new RecordSet(this.#disk.checksum), (done) => this.#process.after(this.#delayMs(), false, done));
+  }
+
+  installImage(meta: ImageMeta, writer: ImageWriter, hardState: HardState | null, done: Done): void {
+    if (!(writer instanceof SimImageWriter)) throw new Error('log store: a foreign image writer');
+    const records = writer.finish();
+    this.#begin('image', { hardState, entries: [] }, () => {
+      const mismatch = records.mismatch(meta);
+      if (mismatch !== null) return new Error(`log store: ${mismatch}`);
+      this.#disk.installImage(meta, records, hardState);
+      return undefined;
+    }, done);
+  }
+
+  close(done: Done): void {
+    this.#closed = true;
+    const longest = this.#pending.reduce((latest, pending) => Math.max(latest, pending.atMs), this.#scheduler.nowMs);
+    this.#process.after(longest - this.#scheduler.nowMs + this.#delayMs(), false, () => done());
+  }
+
+  /** The process is gone: each write under way is kept or lost, but none is kept that builds on a lost one. */
+  crash(): void {
+    let lostAny = this.#broken !== null;
+    let lostImage = lostAny;
+    for (const pending of this.#pending) {
+      pending.finished = true;
+      const lost = this.#random.chance(0.5) || lostImage || (lostAny && pending.kind === 'image');
+      if (!lost) pending.apply();
+      lostAny ||= lost;
+      lostImage ||= lost && pending.kind === 'image';
+    }
+    this.#pending = [];
+  }
+
+  /** Whether the entry (index, term) has been handed over for writing, durable or not. */
+  holds(index: Index, term: Term): boolean {
+    for (let at = this.#pending.length - 1; at >= 0; at -= 1) {
+      const entries = this.#pending[at]?.write?.entries ?? [];
+      const first = entries[0];
+      if (first !== undefined && index >= first.index) return entries[index - first.index]?.term === term;
+    }
+    return this.#disk.has(index, term);
+  }
+
+  /** The term of the newest hard state that has been handed over. */
+  get handedTerm(): Term {
+    for (let at = this.#pending.length - 1; at >= 0; at -= 1) {
+      const hardState = this.#pending[at]?.write?.hardState ?? null;
+      if (hardState !== null) return hardState.term;
+    }
+    return this.#disk.hardState.term;
+  }
+
+  #begin(kind: Kind, write: LogWrite | null, apply: () => Error | undefined, done: Done): void {
+    if (this.#closed) {
+      this.#process.after(this.#delayMs(), false, () => done(closedError()));
+      return;
+    }
+    if (this.#pending.some((other) => other.kind === kind)) throw new Error(`log store: a second ${kind} while one is under way`);
+    // A received image replaces log and state: what was called before it or after it keeps that order.
+    const before = this.#pending.filter((other) => other.kind === 'image' || kind === 'image');
+    const earliestMs = before.reduce((latest, other) => Math.max(latest, other.atMs), 0);
+    const delayMs = Math.max(this.#delayMs(), earliestMs - this.#scheduler.nowMs);
+    const pending: Pending = { kind, write, atMs: this.#scheduler.nowMs + delayMs, apply, finished: false };
+    this.#pending.push(pending);
+    this.#scheduler.after(delayMs, () => this.#finish(pending, done));
+  }
+
+  #finish(pending: Pending, done: Done): void {
+    if (pending.finished) return;
+    pending.finished = true;
+    this.#pending = this.#pending.filter((other) => other !== pending);
+    if (this.#broken === null && this.#mood.writesBeforeFailure <= 0) {
+      this.#broken = new Error('EIO: simulated disk failure');
+      // The failed write may well be found after reopening.
+      if (this.#random.chance(0.5)) pending.apply();
+    }
+    this.#mood.writesBeforeFailure -= 1;
+    const error = this.#broken ?? pending.apply();
+    this.#process.callWhenAwake(() => done(error));
+  }
+
+  #delayMs(): number {
+    return this.#random.between(this.#mood.leastMs, this.#mood.mostMs);
+  }
+}
+
+function closedError(): Error {
+  return new Error('log store: closed');
+}
+
+class SimImageWriter implements ImageWriter {
+  readonly #records: RecordSet;
+  readonly #later: (run: () => void) => void;
+  #state: 'open' | 'finished' | 'aborted' = 'open';
+  #writing = false;
+
+  constructor(records: RecordSet, later: (run: () => void) => void) {
+    this.#records = records;
+    this.#later = later;
+  }
+
+  write(records: readonly StateRecord[], done: Done): void {
+    if (this.#state !== 'open') throw new Error(`image writer: write when ${this.#state}`);
+    if (this.#writing) throw new Error('image writer: a second write while one is under way');
+    this.#writing = true;
+    this.#records.put(records);
+    this.#later(() => {
+      this.#writing = false;
+      done();
+    });
+  }
+
+  abort(): void {
+    this.#state = 'aborted';
+  }
+
+  finish(): RecordSet {
+    if (this.#state !== 'open' || this.#writing) throw new Error(`image writer: install when ${this.#writing ? 'writing' : this.#state}`);
+    this.#state = 'finished';
+    return this.#records;
+  }
+}

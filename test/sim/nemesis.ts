@@ -1,0 +1,160 @@
+// Breaks things: draws one fault after another from those that the plan allows, and in the end makes everything whole.
+import type { NodeId } from '../../src/raft/types.ts';
+import type { Cluster } from './cluster.ts';
+import { CALM_DISK, CALM_NETWORK, type Fault, type Plan } from './plan.ts';
+import type { SeededRandom } from './random.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { Story } from './story.ts';
+import { unreachable } from '../../src/assert.ts';
+
+export class Nemesis {
+  readonly #plan: Plan;
+  readonly #scheduler: Scheduler;
+  readonly #random: SeededRandom;
+  readonly #story: Story;
+  readonly #cluster: Cluster;
+  #stopped = false;
+
+  constructor(plan: Plan, scheduler: Scheduler, random: SeededRandom, story: Story, cluster: Cluster) {
+    this.#plan = plan;
+    this.#scheduler = scheduler;
+    this.#random = random;
+    this.#story = story;
+    this.#cluster = cluster;
+  }
+
+  start(): void {
+    if (this.#plan.faults.length > 0) this.#next();
+  }
+
+  /** Ends all faults: every node runs, every connection can stand, every disk is well. */
+  heal(): void {
+    this.#stopped = true;
+    this.#tell('heals everything');
+    const { network } = this.#cluster;
+    Object.assign(network.mood, CALM_NETWORK);
+    network.unblockAll();
+    for (const id of this.#cluster.ids) {
+      Object.assign(this.#cluster.mood(id), CALM_DISK);
+      if (this.#cluster.life(id)?.process.paused === true) this.#cluster.resume(id);
+      this.#cluster.start(id);
+    }
+  }
+
+  #next(): void {
+    this.#scheduler.after(this.#random.between(0, 2 * this.#plan.faultEveryMs), () => {
+      if (this.#stopped) return;
+      this.#strike(this.#random.pick(this.#plan.faults));
+      this.#next();
+    });
+  }
+
+  #strike(fault: Fault): void {
+    const { ids, network, leader } = this.#cluster;
+    const victim = this.#random.pick(ids);
+    this.#tell(`${fault} (leader ${leader ?? 'nobody'}, else n${victim})`);
+    switch (fault) {
+      case 'crash-leader':
+        return this.#crash(leader ?? victim);
+      case 'crash-one':
+        return this.#crash(victim);
+      case 'crash-all':
+        for (const id of ids) this.#crash(id);
+        return;
+      case 'pause-leader':
+        return this.#pause(leader ?? victim);
+      case 'pause-one':
+        return this.#pause(victim);
+      case 'isolate-leader':
+        return this.#cut(pairsBetween([leader ?? victim], ids), 'both');
+      case 'isolate-one':
+        return this.#cut(pairsBetween([victim], ids), 'both');
+      case 'one-way':
+        return this.#cut(pairsBetween([this.#random.chance(0.5) ? (leader ?? victim) : victim], ids), this.#random.chance(0.5) ? 'out' : 'in');
+      case 'split':
+        return this.#cut(pairsBetween(ids.filter(() => this.#random.chance(0.5)), ids), 'both');
+      case 'bridge':
+        return this.#cut([[victim, this.#random.pick(ids)]], 'both');
+      case 'reset':
+        for (const other of ids) if (other !== victim && this.#random.chance(0.5)) network.reset(victim, other);
+        return;
+      case 'slow-disk': {
+        const mood = this.#cluster.mood(this.#random.chance(0.5) ? (leader ?? victim) : victim);
+        const mostMs = this.#random.pick([20, 100, 1_000]);
+        Object.assign(mood, { leastMs: mostMs / 4, mostMs });
+        return this.#later(100, 2_000, () => Object.assign(mood, { leastMs: this.#plan.disk.leastMs, mostMs: this.#plan.disk.mostMs }));
+      }
+      case 'failing-disk':
+        this.#cluster.mood(victim).writesBeforeFailure = this.#random.below(10);
+        return this.#later(500, 2_000, () => this.#cluster.start(victim));
+      case 'slow-network': {
+        const mostMs = this.#random.pick([10, 50, 300]);
+        Object.assign(network.mood, { leastMs: mostMs / 5, mostMs });
+        return this.#later(200, 2_000, () => Object.assign(network.mood, { leastMs: this.#plan.network.leastMs, mostMs: this.#plan.network.mostMs }));
+      }
+      case 'lossy-network': {
+        Object.assign(network.mood, { loss: this.#random.pick([0.05, 0.3]), duplicate: 0.1, reorder: 0.2 });
+        const { loss, duplicate, reorder } = this.#plan.network;
+        return this.#later(200, 2_000, () => Object.assign(network.mood, { loss, duplicate, reorder }));
+      }
+      case 'transfer': {
+        const life = leader === null ? null : this.#cluster.life(leader);
+        if (life === null || life.process.paused) return;
+        life.process.call(() => life.replica.transfer(this.#random.chance(0.5) ? null : `n${victim}`, (result) => this.#tell(`transfer: ${JSON.stringify(result)}`)));
+        return;
+      }
+      case 'stop-one':
+        this.#cluster.stop(victim);
+        return this.#later(500, 3_000, () => this.#cluster.start(victim));
+      default:
+        return unreachable(fault);
+    }
+  }
+
+  #crash(id: NodeId): void {
+    this.#cluster.crash(id, this.#random.chance(0.3));
+    this.#later(1, 1_500, () => this.#cluster.start(id));
+  }
+
+  #pause(id: NodeId): void {
+    const life = this.#cluster.life(id);
+    if (life === null || life.process.paused) return;
+    this.#cluster.pause(id);
+    this.#scheduler.after(this.#random.pick([50, 300, 1_000, 3_000]) * this.#random.between(0.5, 1.5), () => {
+      if (this.#cluster.life(id) === life && life.process.paused) this.#cluster.resume(id);
+    });
+  }
+
+  /** Blocks each pair, `out`: only from the first to the second. Some connections break over it, some outlast it. */
+  #cut(pairs: readonly (readonly [NodeId, NodeId])[], way: 'both' | 'out' | 'in'): void {
+    const { network } = this.#cluster;
+    for (const [one, other] of pairs) {
+      if (one === other) continue;
+      if (way !== 'in') network.block(one, other);
+      if (way !== 'out') network.block(other, one);
+      if (this.#random.chance(0.5)) this.#later(50, 1_500, () => network.reset(one, other));
+    }
+    this.#later(100, 2_500, () => {
+      for (const [one, other] of pairs) {
+        if (one === other) continue;
+        network.unblock(one, other);
+        network.unblock(other, one);
+      }
+    });
+  }
+
+  /** Does something at a drawn time, unless everything has been healed before. */
+  #later(leastMs: number, mostMs: number, run: () => void): void {
+    this.#scheduler.after(this.#random.between(leastMs, mostMs), () => {
+      if (!this.#stopped) run();
+    });
+  }
+
+  #tell(what: string): void {
+    this.#story.tell(this.#scheduler.nowMs, 'nemesis', what);
+  }
+}
+
+function pairsBetween(some: readonly NodeId[], all: readonly NodeId[]): (readonly [NodeId, NodeId])[] {
+  return some.flatMap((one) => all.filter((other) => !some.includes(other)).map((other) => [one, other] as const));
+}

@@ -1,0 +1,99 @@
+// What one seed decides before a run: how many nodes, how fast, what may go wrong and how often.
+import type { ReplicaLimits } from '../../src/replica/config.ts';
+import type { ClockOptions } from './clock.ts';
+import type { DiskMood } from './log-store.ts';
+import type { NetworkMood } from './network.ts';
+import type { SeededRandom } from './random.ts';
+
+/** What the nemesis can do. Each run draws which of them it does at all, so that rare mixtures come up too. */
+export const FAULTS = [
+  'crash-leader',
+  'crash-one',
+  'crash-all',
+  'pause-leader',
+  'pause-one',
+  'isolate-leader',
+  'isolate-one',
+  'one-way',
+  'split',
+  'bridge',
+  'reset',
+  'slow-disk',
+  'failing-disk',
+  'slow-network',
+  'lossy-network',
+  'transfer',
+  'stop-one',
+] as const;
+
+export type Fault = (typeof FAULTS)[number];
+
+export interface Plan {
+  readonly nodes: number;
+  readonly clients: number;
+  readonly heartbeatMs: number;
+  readonly electionTimeoutMs: number;
+  /** Length of the phase with faults, in true milliseconds. */
+  readonly faultsMs: number;
+  /** Mean true milliseconds between two faults. */
+  readonly faultEveryMs: number;
+  readonly faults: readonly Fault[];
+  /** Whether raft frames come twice, late, or from the distant past all the time. */
+  readonly isHostile: boolean;
+  readonly limits: Partial<ReplicaLimits>;
+  /** The clock of each node, by its number minus one. */
+  readonly clocks: readonly ClockOptions[];
+  readonly network: NetworkMood;
+  readonly disk: DiskMood;
+  /** Least and most duration that clients ask for. */
+  readonly leastDurationMs: number;
+  readonly mostDurationMs: number;
+}
+
+export const CALM_DISK: DiskMood = { leastMs: 0.05, mostMs: 2, writesBeforeFailure: Number.POSITIVE_INFINITY };
+export const CALM_NETWORK: NetworkMood = { leastMs: 0.05, mostMs: 3, loss: 0, duplicate: 0, reorder: 0, replay: 0, queueFrames: 4_096 };
+
+/** Draws a plan. */
+export function drawPlan(random: SeededRandom): Plan {
+  const nodes = random.pick([1, 3, 3, 3, 3, 3, 5, 5]);
+  const heartbeatMs = random.pick([20, 30, 50]);
+  const isHostile = random.chance(0.3);
+  const drifts = random.chance(0.25);
+  const wanted = FAULTS.filter(() => random.chance(0.35));
+  const tiny = random.chance(0.6);
+  return {
+    nodes,
+    clients: 3 + random.below(4),
+    heartbeatMs,
+    electionTimeoutMs: heartbeatMs * random.pick([5, 8, 10]),
+    faultsMs: random.between(4_000, 9_000),
+    faultEveryMs: random.pick([250, 500, 1_000]),
+    faults: wanted,
+    isHostile,
+    limits: {
+      saveAfterEntries: tiny ? 1 + random.below(20) : 200,
+      saveAfterRecords: tiny ? 1 + random.below(50) : 1_024,
+      keepEntries: tiny ? random.below(10) : 50,
+      imagePieceBytes: random.pick([64, 512, 8_192]),
+      maxExpiryBatch: random.pick([1, 3, 512]),
+      maxBatchRequests: random.pick([1, 4, 4_096]),
+      maxApplyBytes: random.pick([1, 1_000, 1 << 18]),
+      leaderWaitMs: random.pick([300, 1_000]),
+      requestTimeoutMs: random.pick([1_000, 3_000]),
+      ...(random.chance(0.1) ? { maxInboxRequests: 2, maxPendingRequests: 8 } : {}),
+    },
+    clocks: Array.from({ length: nodes }, () => ({
+      zeroMs: random.between(0, 1e9),
+      rate: drifts ? random.between(0.95, 1.05) : 1,
+      latenessMs: random.pick([0, 1, 5]),
+    })),
+    network: {
+      ...CALM_NETWORK,
+      ...(isHostile ? { loss: 0.02, duplicate: 0.05, reorder: 0.1, replay: 0.02 } : {}),
+      ...(random.chance(0.1) ? { queueFrames: 8 } : {}),
+    },
+    disk: { ...CALM_DISK, mostMs: random.pick([1, 2, 20]) },
+    leastDurationMs: random.pick([20, 300]),
+    mostDurationMs: random.pick([800, 2_500]),
+  };
+}

@@ -1,0 +1,41 @@
+// Ours: what is acknowledged is in the log as it was asked for, exactly once, and on a majority of the disks.
+import type { Index } from '../../../src/raft/types.ts';
+import type { Call, Fact } from '../facts.ts';
+import { type Property, Violation, type World } from './property.ts';
+
+/** That it stays there is what leader completeness and state machine safety say; `convergence` looks at the end once more. */
+export class Acknowledged implements Property {
+  readonly name = 'acknowledged';
+  readonly #world: World;
+  readonly #applied = new Map<string, Index>();
+  /** Commands that carry something unique, by their canonical text. */
+  readonly #unique = new Set<string>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  observe(fact: Fact): void {
+    if (fact.kind === 'applied' && fact.application.command !== null) {
+      const text = this.#world.ledger.entries.get(fact.application.index)?.text ?? '';
+      const earlier = this.#applied.get(text);
+      if (earlier !== undefined && this.#unique.has(text)) throw new Violation(this.name, `${text} is applied at ${fact.application.index} and was at ${earlier}`);
+      this.#applied.set(text, fact.application.index);
+    }
+    if (fact.kind === 'call-began' && fact.call.tag !== null) this.#unique.add(fact.call.text);
+    if (fact.kind !== 'call-ended' || fact.settled.kind !== 'applied') return;
+    const { index, outcome } = fact.settled;
+    this.#check(fact.call, index, JSON.stringify(outcome));
+  }
+
+  #check(call: Call, index: Index, outcome: string): void {
+    const entry = this.#world.ledger.entries.get(index);
+    if (entry === undefined) throw new Violation(this.name, `call ${call.id} was told of index ${index}, which nobody has applied`);
+    if (entry.text !== call.text) throw new Violation(this.name, `call ${call.id} (${call.text}) was told of index ${index}, where ${entry.text} stands`);
+    if (entry.outcome !== outcome) throw new Violation(this.name, `call ${call.id} at ${index} was told ${outcome}, the log says ${entry.outcome}`);
+    const holding = this.#world.members.filter((node) => this.#world.disk(node).has(index, entry.term));
+    if (holding.length * 2 <= this.#world.members.length) {
+      throw new Violation(this.name, `call ${call.id} at ${index} is acknowledged and on the disks of ${JSON.stringify(holding)} only`);
+    }
+  }
+}

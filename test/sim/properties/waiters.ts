@@ -1,0 +1,24 @@
+// Ours: a wait returns only after a vacancy that is in the log, later than all that was acknowledged before the wait began.
+import type { Fact } from '../facts.ts';
+import { describeTenure } from '../facts.ts';
+import { type Property, Violation, type World } from './property.ts';
+
+/** Never by a timer's belief or a change of the leader. */
+export class Waiters implements Property {
+  readonly name = 'waiters';
+  readonly #world: World;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  observe(fact: Fact): void {
+    if (fact.kind !== 'wait-ended') return;
+    const { wait, index, appliedIndex } = fact;
+    if (appliedIndex < wait.floor) throw new Violation(this.name, `wait ${wait.id} is told of ${appliedIndex}, before ${wait.floor} which was acknowledged when it began`);
+    // The barrier's index is told; the state that was looked at may be a little later.
+    for (let at = index; at <= appliedIndex; at += 1) if (this.#world.ledger.tenureAt(wait.key, at) === null) return;
+    const tenure = this.#world.ledger.tenureAt(wait.key, appliedIndex);
+    throw new Violation(this.name, `wait ${wait.id} is told of a vacancy from ${index} to ${appliedIndex}, but it is held by ${describeTenure(tenure)}`);
+  }
+}

@@ -1,0 +1,75 @@
+// Twin of src/io/transport.ts: one node's end of the simulated network.
+import type { PeerFrame, PeerInfo, Transport, TransportEvents } from '../../src/env.ts';
+import type { NodeId } from '../../src/raft/types.ts';
+import type { Endpoint, Network } from './network.ts';
+import type { Process } from './process.ts';
+
+/** Lives as long as one process. */
+export class SimTransport implements Transport, Endpoint {
+  readonly info: PeerInfo;
+  readonly #network: Network;
+  readonly #process: Process;
+  readonly #delivered: (from: NodeId, frame: PeerFrame) => void;
+  /** The connection that stands to each peer, by its epoch, as this process knows it. */
+  readonly #standing = new Map<NodeId, number>();
+  #events: TransportEvents | null = null;
+  #closed = false;
+
+  constructor(info: PeerInfo, network: Network, process: Process, delivered: (from: NodeId, frame: PeerFrame) => void) {
+    this.info = info;
+    this.#network = network;
+    this.#process = process;
+    this.#delivered = delivered;
+  }
+
+  start(events: TransportEvents): void {
+    if (this.#events !== null) throw new Error('transport: started twice');
+    this.#events = events;
+    this.#network.join(this);
+  }
+
+  send(to: NodeId, frame: PeerFrame): boolean {
+    const epoch = this.#standing.get(to);
+    if (epoch === undefined || this.#closed) return false;
+    return this.#network.send(this.info.node, to, epoch, frame);
+  }
+
+  close(done: () => void): void {
+    this.#closed = true;
+    this.#process.after(0, false, () => {
+      this.#network.leave(this, false);
+      done();
+    });
+  }
+
+  /** The process is gone. `silently`: nobody tells its peers. */
+  crash(silently: boolean): void {
+    this.#network.leave(this, silently);
+  }
+
+  up(peer: PeerInfo, epoch: number): void {
+    this.#process.callWhenAwake(() => {
+      if (this.#closed) return;
+      if (this.#standing.has(peer.node)) this.#events?.down(peer.node);
+      this.#standing.set(peer.node, epoch);
+      this.#events?.up(peer);
+    });
+  }
+
+  down(peer: NodeId, epoch: number): void {
+    this.#process.callWhenAwake(() => {
+      if (this.#closed || this.#standing.get(peer) !== epoch) return;
+      this.#standing.delete(peer);
+      this.#events?.down(peer);
+    });
+  }
+
+  frame(from: NodeId, epoch: number | null, frame: PeerFrame): void {
+    this.#process.callWhenAwake(() => {
+      const standing = this.#standing.get(from);
+      if (this.#closed || standing === undefined || (epoch !== null && epoch !== standing)) return;
+      this.#delivered(from, frame);
+      this.#events?.frame(from, frame);
+    });
+  }
+}

@@ -1,0 +1,273 @@
+// The clients of a run: each has one call under way at a time, asks any node, gives up late ones, and remembers what it was told.
+import type { Command, LeaseKey } from '../../src/lease/commands.ts';
+import type { NodeId } from '../../src/raft/types.ts';
+import type { Cluster, Life } from './cluster.ts';
+import type { Call, Fact, Read, Wait } from './facts.ts';
+import { Intentions, tagOf } from './intentions.ts';
+import type { Ledger } from './ledger.ts';
+import type { Plan } from './plan.ts';
+import type { SeededRandom } from './random.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { Story } from './story.ts';
+import { canonical, tenureIn } from './witness.ts';
+
+export interface WorkloadHost {
+  tell(fact: Fact): void;
+}
+
+/** A call, read or wait in the hands of one life of a node. */
+interface Pending {
+  readonly life: Life;
+  readonly what: string;
+  readonly beganMs: number;
+  /** A wait may rightly last. */
+  readonly isWait: boolean;
+}
+
+interface Client {
+  readonly name: string;
+  readonly intentions: Intentions;
+  node: NodeId;
+}
+
+export class Workload {
+  readonly #plan: Plan;
+  readonly #scheduler: Scheduler;
+  readonly #random: SeededRandom;
+  readonly #story: Story;
+  readonly #cluster: Cluster;
+  readonly #ledger: Ledger;
+  readonly #host: WorkloadHost;
+  readonly #pending = new Set<Pending>();
+  #nextId = 1;
+  #nextNumber = 0;
+  #stopped = false;
+  /** How many calls were applied, and how many failed. */
+  applied = 0;
+  failed = 0;
+  reads = 0;
+  /** When a call was last applied, in true milliseconds. */
+  lastAppliedMs = 0;
+
+  constructor(plan: Plan, scheduler: Scheduler, random: SeededRandom, story: Story, cluster: Cluster, ledger: Ledger, host: WorkloadHost) {
+    this.#plan = plan;
+    this.#scheduler = scheduler;
+    this.#random = random;
+    this.#story = story;
+    this.#cluster = cluster;
+    this.#ledger = ledger;
+    this.#host = host;
+  }
+
+  start(): void {
+    for (let number = 1; number <= this.#plan.clients; number += 1) {
+      const name = `c${number}`;
+      const client: Client = {
+        name,
+        intentions: new Intentions(name, this.#plan, this.#random.fork(), () => (this.#nextNumber += 1)),
+        node: this.#random.pick(this.#cluster.ids),
+      };
+      this.#think(client);
+    }
+  }
+
+  /** No client begins anything any more. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** What living nodes still owe an answer to, the waits apart. */
+  owed(): string[] {
+    return this.#list(false);
+  }
+
+  waiting(): string[] {
+    return this.#list(true);
+  }
+
+  /** Asks for a command outside of all clients; `done` gets whether it was applied. */
+  ask(node: NodeId, command: Command, done: (applied: boolean) => void): void {
+    this.#submit('healer', node, command, (call) => done(call?.settled?.kind === 'applied'));
+  }
+
+  #list(isWait: boolean): string[] {
+    const list: string[] = [];
+    for (const pending of this.#pending) {
+      if (pending.isWait === isWait && pending.life.process.alive) list.push(`${pending.what} since ${pending.beganMs.toFixed(3)}`);
+    }
+    return list;
+  }
+
+  #think(client: Client): void {
+    this.#scheduler.after(this.#random.between(1, THINK_MOST_MS), () => this.#act(client));
+  }
+
+  #act(client: Client): void {
+    if (this.#stopped) return;
+    if (this.#random.chance(0.1)) client.node = this.#random.pick(this.#cluster.ids);
+    const roll = this.#random.below(100);
+    let isOver = false;
+    const next = (): void => {
+      if (isOver) return;
+      isOver = true;
+      this.#think(client);
+    };
+    this.#scheduler.after(this.#random.between(200, 2_000), () => {
+      if (!isOver) client.node = this.#random.pick(this.#cluster.ids);
+      next();
+    });
+    if (roll < 72) {
+      const command = client.intentions.next();
+      this.#submit(client.name, client.node, command, (call) => {
+        const settled = call?.settled ?? null;
+        if (settled?.kind === 'applied') client.intentions.learn(command, settled.outcome);
+        else {
+          client.intentions.retry(command);
+          client.node = this.#random.pick(this.#cluster.ids);
+        }
+        next();
+      });
+    } else if (roll < 94) {
+      this.#read(client, this.#random.chance(0.75) ? 'linearizable' : 'stale', next);
+    } else {
+      this.#wait(client, next);
+    }
+  }
+
+  #submit(name: string, node: NodeId, command: Command, done: (call: Call | null) => void): void {
+    this.#reach(node, () => done(null), (life) => {
+      const call: Call = {
+        id: this.#takeId(),
+        client: name,
+        node,
+        command,
+        text: canonical(command),
+        tag: tagOf(command),
+        beganMs: this.#scheduler.nowMs,
+        floor: this.#ledger.acknowledged,
+        settled: null,
+      };
+      const pending = this.#begin(life, `call ${call.id} on n${node} ${call.text}`, false);
+      this.#tell(name, pending.what);
+      this.#host.tell({ kind: 'call-began', call });
+      life.replica.submit(command, (settled) => {
+        this.#pending.delete(pending);
+        this.#tell(name, `call ${call.id} ${settled.kind === 'applied' ? `at ${settled.index}: ${JSON.stringify(settled.outcome)}` : JSON.stringify(settled.failure)}`);
+        this.#host.tell({ kind: 'call-ended', call, settled });
+        call.settled = settled;
+        if (settled.kind === 'applied') {
+          this.#ledger.acknowledged = Math.max(this.#ledger.acknowledged, settled.index);
+          this.applied += 1;
+          this.lastAppliedMs = this.#scheduler.nowMs;
+        } else {
+          this.failed += 1;
+        }
+        done(call);
+      });
+    });
+  }
+
+  #read(client: Client, consistency: 'linearizable' | 'stale', done: () => void): void {
+    const key = client.intentions.key();
+    this.#reach(client.node, done, (life) => {
+      const read: Read = {
+        id: this.#takeId(),
+        client: client.name,
+        node: client.node,
+        consistency,
+        key,
+        beganMs: this.#scheduler.nowMs,
+        floor: this.#ledger.acknowledged,
+      };
+      const pending = this.#begin(life, `${consistency} read ${read.id} on n${read.node}`, false);
+      life.replica.read(consistency, (result) => {
+        if (!this.#pending.delete(pending)) throw new Error(`read ${read.id} is answered twice`);
+        if (result.kind === 'view') {
+          const { state, index } = result.view;
+          this.reads += 1;
+          this.#tell(client.name, `${pending.what} sees ${index}`);
+          this.#host.tell({ kind: 'read-ended', read, index, stateIndex: state.appliedIndex, tenure: tenureIn(state, key) });
+          // Who was told something linearizable may tell others.
+          if (consistency === 'linearizable') this.#ledger.acknowledged = Math.max(this.#ledger.acknowledged, index);
+        } else {
+          this.#tell(client.name, `${pending.what} fails: ${result.failure.code}`);
+        }
+        done();
+      });
+    });
+  }
+
+  #wait(client: Client, done: () => void): void {
+    const key: LeaseKey = client.intentions.key();
+    this.#reach(client.node, done, (life) => {
+      const wait: Wait = {
+        id: this.#takeId(),
+        client: client.name,
+        node: client.node,
+        key,
+        beganMs: this.#scheduler.nowMs,
+        floor: this.#ledger.acknowledged,
+        ended: null,
+      };
+      const pending = this.#begin(life, `wait ${wait.id} on n${wait.node} for ${JSON.stringify(key)}`, true);
+      this.#tell(client.name, pending.what);
+      const cancel = life.replica.waitVacant(
+        key,
+        (index) => {
+          this.#tell(client.name, `wait ${wait.id} is over at ${index}`);
+          this.#pending.delete(pending);
+          if (wait.ended === 'cancelled') throw new Error(`wait ${wait.id} is told of a vacancy after it was cancelled`);
+          const appliedIndex = Math.max(index, life.replica.state.appliedIndex);
+          // It is told in the midst of applying the entry; that must be over before it can be judged.
+          this.#scheduler.after(0, () => this.#host.tell({ kind: 'wait-ended', wait, index, appliedIndex }));
+          if (wait.ended !== null) throw new Error(`wait ${wait.id} is told twice`);
+          wait.ended = 'vacant';
+          done();
+        },
+        (failure) => {
+          this.#tell(client.name, `wait ${wait.id} fails: ${failure.code}`);
+          this.#pending.delete(pending);
+          this.#host.tell({ kind: 'wait-failed', wait, failure });
+          wait.ended = 'failed';
+          done();
+        },
+      );
+      if (!this.#random.chance(0.3)) return;
+      this.#scheduler.after(this.#random.between(1, 1_000), () => {
+        if (wait.ended !== null || !life.process.alive || life.process.paused) return;
+        life.process.call(cancel);
+        wait.ended = 'cancelled';
+        this.#pending.delete(pending);
+      });
+    });
+  }
+
+  /** A request travels to the node, and waits in its socket while it is stopped; a dead node answers none. */
+  #reach(node: NodeId, unreachable: () => void, run: (life: Life) => void): void {
+    this.#scheduler.after(this.#random.between(0, CLIENT_DELAY_MOST_MS), () => {
+      const life = this.#cluster.life(node);
+      if (life === null) unreachable();
+      else life.process.callWhenAwake(() => run(life));
+    });
+  }
+
+  #begin(life: Life, what: string, isWait: boolean): Pending {
+    const pending: Pending = { life, what, beganMs: this.#scheduler.nowMs, isWait };
+    this.#pending.add(pending);
+    return pending;
+  }
+
+  #takeId(): number {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    return id;
+  }
+
+  #tell(who: string, what: string): void {
+    this.#story.tell(this.#scheduler.nowMs, who, what);
+  }
+}
+
+
+const THINK_MOST_MS = 60;
+const CLIENT_DELAY_MOST_MS = 2;
