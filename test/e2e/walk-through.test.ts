@@ -88,15 +88,15 @@ describe('claims', () => {
   });
 
   test('a wait in a second terminal ends when the lease is free, not before', async () => {
-    await leader.request('PUT', leasePath('awaited'), { holder: 'alice', durationMs: 60_000 });
+    for (const lease of ['awaited', 'queued']) await leader.request('PUT', leasePath(lease), { holder: 'alice', durationMs: 60_000 });
     const waiter = cluster.cli('wait', 'demo/main/awaited', '--timeout', '30s');
-    const queued = cluster.cli('claim', 'demo/main/awaited', '--holder', 'carol', '--duration', '60s', '--wait', '30s');
+    const queued = cluster.cli('claim', 'demo/main/queued', '--holder', 'carol', '--duration', '60s', '--wait', '30s');
     expect(await Promise.race([waiter.ended, queued.ended, new Promise((resolve) => setTimeout(resolve, 1_000, 'waiting'))])).toBe(
       'waiting',
     );
-    await other().request('DELETE', `${leasePath('awaited')}?holder=alice`);
+    for (const lease of ['awaited', 'queued']) await other().request('DELETE', `${leasePath(lease)}?holder=alice`);
     expect(await waiter.ended).toMatchObject({ code: 0, out: 'demo/main/awaited is free\n' });
-    expect((await queued.ended).out).toContain('demo/main/awaited claimed by carol');
+    expect((await queued.ended).out).toContain('demo/main/queued claimed by carol');
   });
 });
 
