@@ -71,7 +71,9 @@ export async function startNode(config: NodeConfig, events: NodeEvents): Promise
     const server = createServer({ service: replica, log: (line) => events.line(`${config.id}: ${line}`) });
     await server.listen({ host: config.http.host, port: config.http.port }).catch((error: NodeJS.ErrnoException) => {
       throw error.code === 'EADDRINUSE'
-        ? new Error(`port ${config.http.port} on ${config.http.host} is in use: stop the program that listens there, or give another --http`)
+        ? new Error(
+            `port ${config.http.port} on ${config.http.host} is in use: stop the program that listens there, or give another --http`,
+          )
         : new Error(`cannot listen on ${http}: ${error.message}`, { cause: error });
     });
     opened.push(() => server.close().then(() => {}));
