@@ -131,6 +131,8 @@ describe('the end of a session', () => {
       pinnedBy: ['upgrade'],
     });
     expect(log.state.nextDeadlineMs()).toBeNull();
+    log.unpin(redis, 'upgrade');
+    expect(log.state.due(101, 10)).toEqual([{ id: log.idOf(redis), deadlineMs: 100 }]);
   });
 
   test('such a claim is due right after the last unpin, unless it was renewed', () => {
