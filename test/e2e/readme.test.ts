@@ -105,3 +105,11 @@ test.each(['README.md', 'src/README.md', 'cluster/README.md'])('every link in %s
   const links = [...textOf(path).matchAll(/\]\(([^)#]+)[^)]*\)/g)].map((match) => match[1] ?? '').filter((link) => !link.includes('://'));
   for (const link of links) expect(existsSync(join(ROOT, dirname(path), link)), link).toBe(true);
 });
+
+test('every file that src/README.md names is there', () => {
+  const named = [...textOf('src/README.md').matchAll(/\b((?:raft|lease|replica|io|api|client|cli|contract)\/[a-z-]+\.ts)/g)].map(
+    (match) => match[1] ?? '',
+  );
+  expect(named.length).toBeGreaterThan(8);
+  for (const path of named) expect(existsSync(join(ROOT, 'src', path)), path).toBe(true);
+});
