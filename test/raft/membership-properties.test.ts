@@ -163,6 +163,14 @@ describe('joint consensus', () => {
     expect([node.commit, kinds(node).length]).toEqual([4, 4]);
   });
 
+  test('the leader proposes to leave a joint configuration once, however much is applied before that takes effect', () => {
+    const node = settledLeader();
+    node.do((raft) => raft.proposeConfChange(change(...replaceBoth)));
+    for (const text of ['x', 'y']) node.propose(text);
+    for (const from of [2, 4]) for (const index of [2, 3, 4]) node.step(acknowledge(from, 1, 1, index));
+    expect([node.appliedIndex, kinds(node)]).toEqual([4, ['normal', 'conf-change', 'normal', 'normal', 'conf-change']]);
+  });
+
   for (const [first, second] of [
     [2, 4],
     [4, 2],

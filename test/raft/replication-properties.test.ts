@@ -182,6 +182,14 @@ describe('snapshots', () => {
     expect([sent, node.terms, node.commit]).toEqual([[acknowledge(1, 2, 11, 2)], [1, 1, 1], 2]);
   });
 
+  test('a snapshot from before the compacted part of the log is ignored too', () => {
+    const node = new TestNode({ terms: [1, 1, 1, 1], hardState: { term: 11, commit: 3 } });
+    node.drain();
+    node.compact();
+    const sent = node.step({ ...SNAPSHOT, snapshot: { ...META, index: 2, term: 1 } });
+    expect([sent, node.storage.firstIndex(), node.terms, node.commit]).toEqual([[acknowledge(1, 2, 11, 3)], 4, [1], 3]);
+  });
+
   test('a snapshot of entries that the log has moves only the commit index', () => {
     const node = new TestNode({ terms: [1, 1, 1], hardState: { term: 11, commit: 1 } });
     const sent = node.step({ ...SNAPSHOT, snapshot: { ...META, index: 2, term: 1 } });
