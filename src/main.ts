@@ -25,7 +25,6 @@ export interface RunningNode {
 
 /** Starts a node. Throws an `Error` whose message says what to do when the data directory, a port or the configuration is not fit. */
 export async function startNode(config: NodeConfig, events: NodeEvents): Promise<RunningNode> {
-  const cluster = clusterIdentity(config);
   const members = numberMembers(config);
   const self = members.find((member) => member.name === config.id);
   if (self === undefined) throw new Error(`${config.id} is not among the members ${members.map((member) => member.name).join(', ')}`);
@@ -37,11 +36,11 @@ export async function startNode(config: NodeConfig, events: NodeEvents): Promise
     for (const close of opened.splice(0).reverse()) await close();
   };
   try {
-    const store = await openLogStore({ directory: config.dataDir, cluster, node: config.id, codec, checksum });
+    const store = await openLogStore({ directory: config.dataDir, cluster: directoryCluster(members), node: config.id, codec, checksum });
     opened.push(() => settled((done) => store.close(done)));
     const transport = await openTransport({
       self: { node: self.node, name: config.id, http },
-      cluster,
+      cluster: networkCluster(members),
       disk: store.disk,
       listen: config.peer,
       peers: members.filter((member) => member !== self).map(({ node, name, address }) => ({ node, name, address })),
@@ -64,7 +63,7 @@ export async function startNode(config: NodeConfig, events: NodeEvents): Promise
       members: members.map(({ node, name, address }) => ({ node, name, peer: addressText(address) })),
       heartbeatMs: config.heartbeatMs,
       electionTimeoutMs: config.electionTimeoutMs,
-      onEvent: (event) => tell(config.id, event, events),
+      onEvent: teller(config.id, events),
       onFatal: (error) => fail(error),
     });
     // Bound before the node takes part, so that a port in use is found while nothing has been promised.
@@ -112,22 +111,38 @@ function numberMembers(config: NodeConfig): NumberedMember[] {
     .map((member, position) => ({ node: position + 1, name: member.id, address: member.peer }));
 }
 
-/** What a directory and a peer are checked against: the names of the members, whatever their addresses. */
-function clusterIdentity(config: NodeConfig): string {
-  const names = config.members.map((member) => member.id).sort();
-  return createHash('sha256').update(JSON.stringify(names)).digest('hex').slice(0, 32);
+/** What a data directory is checked against: the names alone, so that a cluster may move to other addresses with its data. */
+function directoryCluster(members: readonly NumberedMember[]): string {
+  return digest(members.map((member) => member.name));
 }
 
-function tell(id: string, event: ReplicaEvent, events: NodeEvents): void {
-  if (event.kind === 'image-received') {
-    events.line(`${id} took over the state at ${event.index} (${event.records} records): it was too far behind for the log`);
-  } else if (event.role === 'leader') {
-    events.line(`${id} leads term ${event.term} after ${Math.round(event.leaderlessMs ?? 0)} ms without a leader`);
-  } else if (event.role === 'follower' && event.leader !== '') {
-    events.line(`${id} follows ${event.leader} in term ${event.term}`);
-  } else if (event.role === 'follower') {
-    events.line(`${id} knows no leader in term ${event.term}`);
-  }
+/**
+ * What a peer is checked against: names and addresses, so that two young clusters of the same names, whose addresses got crossed,
+ * do not take each other's nodes for their own. Later each node knows the other's data directory as well.
+ */
+function networkCluster(members: readonly NumberedMember[]): string {
+  return digest(members.map((member) => [member.name, addressText(member.address)]));
+}
+
+function digest(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 32);
+}
+
+/** Puts what an operator wants to see into lines; that nobody leads is news only where somebody did. */
+function teller(id: string, { line }: NodeEvents): (event: ReplicaEvent) => void {
+  let knewLeader = false;
+  return (event) => {
+    if (event.kind === 'image-received') {
+      line(`${id} took over the state at ${event.index} (${event.records} records): it was too far behind for the log`);
+    } else if (event.role === 'leader') {
+      line(`${id} leads term ${event.term} after ${Math.round(event.leaderlessMs ?? 0)} ms without a leader`);
+    } else if (event.leader !== '') {
+      line(`${id} follows ${event.leader} in term ${event.term}`);
+    } else if (knewLeader) {
+      line(`${id} knows no leader in term ${event.term}`);
+    }
+    knewLeader = event.kind === 'role' ? event.leader !== '' : knewLeader;
+  };
 }
 
 function addressText({ host, port }: Address): string {

@@ -72,6 +72,7 @@ export class Leadership {
   /** A leader whose connection closed is given up at once. */
   peerLost(peer: NodeId): void {
     const { raft } = this.#loop;
+    this.#concerned.transfers.peerLost(peer);
     if (raft.leader !== peer) return;
     raft.forgetLeader();
     this.notice();

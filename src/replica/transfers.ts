@@ -86,6 +86,16 @@ export class Transfers {
     }
   }
 
+  /** A target that is gone will not take over. */
+  peerLost(peer: NodeId): void {
+    for (const waiting of [...this.#waiting]) {
+      if (waiting.target !== peer) continue;
+      waiting.timer();
+      this.#waiting.delete(waiting);
+      waiting.done({ ok: false, code: 'conflict', detail: `${this.#view.nameOf(peer)} was lost while it was to take over.` });
+    }
+  }
+
   failAll(): void {
     for (const waiting of [...this.#waiting]) {
       waiting.timer();

@@ -55,6 +55,8 @@ export class Cluster {
   /** Terms that each node was seen to lead, as `node/term`. */
   readonly #led = new Set<string>();
   #running: NodeId | null = null;
+  /** Whether a node that ends is started again at once. */
+  keepUp = false;
 
   constructor(plan: Plan, scheduler: Scheduler, random: SeededRandom, story: Story, host: ClusterHost) {
     this.#plan = plan;
@@ -179,6 +181,7 @@ export class Cluster {
     life.transport.crash(silently);
     node.mood.writesBeforeFailure = Number.POSITIVE_INFINITY;
     this.#host.tell({ kind: 'crashed', node: id });
+    if (this.keepUp) this.#scheduler.after(RESTART_MS, () => this.start(id));
   }
 
   /** Asks the process to stop as SIGTERM does; it ends when it says so. */
@@ -231,4 +234,5 @@ export class Cluster {
 
 /** What only a leader sends. */
 const LEADER_KINDS: ReadonlySet<string> = new Set(['append', 'heartbeat', 'snapshot', 'timeout-now']);
+const RESTART_MS = 10;
 const STEADY_CLOCK = { zeroMs: 0, rate: 1, latenessMs: 0 };

@@ -32,6 +32,8 @@ export class Nemesis {
     this.#stopped = true;
     this.#tell('heals everything');
     const { network } = this.#cluster;
+    // One that is just being stopped comes back.
+    this.#cluster.keepUp = true;
     Object.assign(network.mood, CALM_NETWORK);
     network.unblockAll();
     for (const id of this.#cluster.ids) {
