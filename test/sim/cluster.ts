@@ -156,7 +156,7 @@ export class Cluster {
         onFatal: (error) => {
           this.#tell(name, `ends itself: ${error.message}`);
           // Only a disk that failed may end a node.
-          if (node.mood.writesBeforeFailure > 0) throw new Violation('no-bugs', `${name} ends itself without a reason: ${error.message}`);
+          if (!store.isBroken) throw new Violation('no-bugs', `${name} ends itself without a reason: ${error.message}`);
           this.#scheduler.after(0, () => this.crash(id, false));
         },
       });

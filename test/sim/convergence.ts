@@ -43,7 +43,7 @@ export function convergence(world: Convergence): void {
     },
     () => JSON.stringify([LEASE_KEYS.map((key) => state()?.claim(key, 0)), state()?.grants(null, 10, 0)]),
   );
-  until(world, boundMs, 'nodes do not catch up', () => new Set(cluster.ids.map((id) => cluster.life(id)?.replica.appliedIndex)).size === 1, () =>
+  until(world, boundMs + IMAGE_BOUND_MS, 'nodes do not catch up', () => new Set(cluster.ids.map((id) => cluster.life(id)?.replica.appliedIndex)).size === 1, () =>
     JSON.stringify(cluster.ids.map((id) => cluster.life(id)?.replica.appliedIndex ?? null)),
   );
   until(world, boundMs, 'a wait is not answered though nobody holds anything', () => workload.waiting().length === 0, () => workload.waiting().join('; '));
@@ -96,6 +96,8 @@ function fail(what: string): never {
 /** RELIABILITY 6, I14: a leader within so many election timeouts, each of them up to twice the configured one. */
 const ELECTIONS_MOST = 10;
 const CALL_BOUND_MS = 6_000;
+/** A state image whose answer was lost is sent again only after a while. */
+const IMAGE_BOUND_MS = 6_000;
 const AFTER_MS = 300;
 const DURATION_SLACK_MS = 1_000;
 const LOOK_EVERY_MS = 10;

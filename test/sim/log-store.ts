@@ -181,6 +181,11 @@ export class SimLogStore implements LogStore {
     return this.#disk.has(index, term);
   }
 
+  /** Whether a write has failed. */
+  get isBroken(): boolean {
+    return this.#broken !== null;
+  }
+
   /** The term of the newest hard state that has been handed over. */
   get handedTerm(): Term {
     for (let at = this.#pending.length - 1; at >= 0; at -= 1) {

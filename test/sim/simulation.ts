@@ -70,6 +70,7 @@ export function simulate(seed: number, options: SimulationOptions = {}): Simulat
       ledger,
       fastestRate: plan.clocks.reduce((fastest, clock) => Math.max(fastest, clock.rate), 1),
       disk: (node: NodeId) => cluster.disk(node),
+      term: (node: NodeId) => cluster.life(node)?.replica.term ?? 0,
       holds: (node, index, term) => cluster.holds(node, index, term),
     },
     options.without ?? [],

@@ -169,11 +169,12 @@ export class Workload {
 
   #read(client: Client, consistency: 'linearizable' | 'stale', done: () => void): void {
     const key = client.intentions.key();
-    this.#reach(client.node, done, (life) => {
+    const { node } = client;
+    this.#reach(node, done, (life) => {
       const read: Read = {
         id: this.#takeId(),
         client: client.name,
-        node: client.node,
+        node,
         consistency,
         key,
         beganMs: this.#scheduler.nowMs,
@@ -199,11 +200,12 @@ export class Workload {
 
   #wait(client: Client, done: () => void): void {
     const key: LeaseKey = client.intentions.key();
-    this.#reach(client.node, done, (life) => {
+    const { node } = client;
+    this.#reach(node, done, (life) => {
       const wait: Wait = {
         id: this.#takeId(),
         client: client.name,
-        node: client.node,
+        node,
         key,
         beganMs: this.#scheduler.nowMs,
         floor: this.#ledger.acknowledged,

@@ -12,6 +12,8 @@ export interface World {
   /** The fastest clock of any node: milliseconds that it counts in one true one; at least 1. */
   readonly fastestRate: number;
   disk(node: NodeId): SimDisk;
+  /** The term that a running node is in; 0 when it is down. */
+  term(node: NodeId): Term;
   /** Whether the running `node` has the entry (index, term) in its log or image, durable or handed over for writing; false when it is down. */
   holds(node: NodeId, index: Index, term: Term): boolean;
 }
