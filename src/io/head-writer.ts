@@ -1,12 +1,12 @@
-// Makes writes durable: one synced LevelDB batch with the head in it, and beside it, at the same time, the mark.
+// Makes writes durable: one synced LevelDB batch with the head in it, and behind it the mark, which tells that it was made.
 import type { Done } from '../env.ts';
 import { encodeHead, type Head } from './head.ts';
 import { HEAD_KEY } from './keys.ts';
 import type { Database } from './log-recovery.ts';
 import type { Mark } from './mark.ts';
 
-/** How long the log must rest before its mark is confirmed. Until then the mark knows the last write as one that may have happened. */
-const CONFIRM_AFTER_MS = 10;
+/** How long the mark may be behind on the disk itself. A crash of the process alone loses nothing of it. */
+const SYNC_AFTER_MS = 20;
 
 /** A batch that takes more operations. */
 export type Batch = ReturnType<Database['batch']>;
@@ -16,22 +16,16 @@ export type HeadBatch = { put(key: Buffer, value: Buffer): unknown; write(option
 
 /** Writes one head after the other. One write at a time may be under way. */
 export class HeadWriter {
-  readonly #mark: Pick<Mark, 'begin' | 'confirm'>;
+  readonly #mark: Pick<Mark, 'tell' | 'sync'>;
   readonly #fail: (error: Error) => void;
-  readonly #rest: NodeJS.Timeout;
   #head: Head;
-  #bytes: Buffer;
-  #writing = false;
-  #confirmed = true;
+  #timer: NodeJS.Timeout | null = null;
 
   /** `head` is the one in the database. `fail` is told of an error for which no caller waits. */
-  constructor(mark: Pick<Mark, 'begin' | 'confirm'>, head: Head, fail: (error: Error) => void) {
+  constructor(mark: Pick<Mark, 'tell' | 'sync'>, head: Head, fail: (error: Error) => void) {
     this.#mark = mark;
     this.#head = head;
-    this.#bytes = encodeHead(head);
     this.#fail = fail;
-    this.#rest = setTimeout(() => this.confirm((error) => error && this.#fail(error)), CONFIRM_AFTER_MS);
-    this.#rest.unref();
   }
 
   /** The newest head, also while it is being written. */
@@ -39,40 +33,43 @@ export class HeadWriter {
     return this.#head;
   }
 
-  /** Writes `batch` with `head` in it. Both it and the mark are durable when `done` is called without an error. */
+  /**
+   * Writes `batch` with `head` in it. The batch is durable and the mark told when `done` is called without an error; where term or
+   * vote change the mark is synced as well, since a vote that is lost and not missed could be given twice.
+   */
   write(batch: HeadBatch, head: Head, done: Done): void {
-    const before = this.#bytes;
-    const after = encodeHead(head);
+    const { term, vote } = this.#head.hardState;
+    const isPromise = head.hardState.term !== term || head.hardState.vote !== vote;
+    const bytes = encodeHead(head);
     this.#head = head;
-    this.#bytes = after;
-    this.#writing = true;
-    this.#confirmed = false;
-    let left = 2;
-    const settle: Done = (error) => {
-      if (left <= 0) return;
-      left = error === undefined ? left - 1 : 0;
-      if (left > 0) return;
-      this.#writing = false;
-      if (error === undefined) this.#rest.refresh();
-      done(error);
-    };
-    batch.put(HEAD_KEY, after);
-    batch.write({ sync: true }).then(() => settle(), settle);
-    this.#mark.begin(before, after, settle);
+    batch.put(HEAD_KEY, bytes);
+    batch.write({ sync: true }).then(() => this.#told(bytes, isPromise, done), done);
   }
 
-  /** Confirms the mark unless that has been done or a write is under way. */
-  confirm(done: Done): void {
-    if (this.#writing || this.#confirmed) {
-      setImmediate(done);
+  /** Makes durable what the mark tells. */
+  sync(done: Done): void {
+    this.stop();
+    this.#mark.sync(done);
+  }
+
+  /** Ends the syncs by time; what is under way goes on. */
+  stop(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  #told(bytes: Buffer, isPromise: boolean, done: Done): void {
+    try {
+      this.#mark.tell(bytes);
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)));
       return;
     }
-    this.#confirmed = true;
-    this.#mark.confirm(done);
-  }
-
-  /** Ends the confirmations; what is under way goes on. */
-  stop(): void {
-    clearTimeout(this.#rest);
+    if (isPromise) {
+      this.sync(done);
+      return;
+    }
+    this.#timer ??= setTimeout(() => this.sync((error) => error && this.#fail(error)), SYNC_AFTER_MS).unref();
+    done();
   }
 }

@@ -4,13 +4,11 @@ import type { HardState, Index, Term } from '../raft/types.ts';
 import { MalformedBytesError } from './bytes.ts';
 
 const VERSION = 1;
-export const HEAD_BYTES = 73;
+export const HEAD_BYTES = 65;
 
 export interface Head {
   /** Number of this write; grows with each. 0 before the first. */
   readonly sequence: number;
-  /** Sequence of the head that this one replaced. */
-  readonly previous: number;
   /** Openings of the directory so far. */
   readonly incarnation: number;
   readonly hardState: HardState;
@@ -23,7 +21,6 @@ export interface Head {
 
 export const EMPTY_HEAD: Head = {
   sequence: 0,
-  previous: 0,
   incarnation: 0,
   hardState: { term: 0, vote: 0, commit: 0 },
   lastIndex: 0,
@@ -31,19 +28,18 @@ export const EMPTY_HEAD: Head = {
   lastChecksum: 0,
 };
 
-// crc u32, version u8, sequence, previous, incarnation, term, vote, commit, last index, last term (f64 each), last checksum u32
+// crc u32, version u8, sequence, incarnation, term, vote, commit, last index, last term (f64 each), last checksum u32
 export function encodeHead(head: Head): Buffer {
   const bytes = Buffer.allocUnsafe(HEAD_BYTES);
   bytes[4] = VERSION;
   bytes.writeDoubleLE(head.sequence, 5);
-  bytes.writeDoubleLE(head.previous, 13);
-  bytes.writeDoubleLE(head.incarnation, 21);
-  bytes.writeDoubleLE(head.hardState.term, 29);
-  bytes.writeDoubleLE(head.hardState.vote, 37);
-  bytes.writeDoubleLE(head.hardState.commit, 45);
-  bytes.writeDoubleLE(head.lastIndex, 53);
-  bytes.writeDoubleLE(head.lastTerm, 61);
-  bytes.writeUInt32LE(head.lastChecksum, 69);
+  bytes.writeDoubleLE(head.incarnation, 13);
+  bytes.writeDoubleLE(head.hardState.term, 21);
+  bytes.writeDoubleLE(head.hardState.vote, 29);
+  bytes.writeDoubleLE(head.hardState.commit, 37);
+  bytes.writeDoubleLE(head.lastIndex, 45);
+  bytes.writeDoubleLE(head.lastTerm, 53);
+  bytes.writeUInt32LE(head.lastChecksum, 61);
   bytes.writeUInt32LE(crc32(bytes.subarray(4)), 0);
   return bytes;
 }
@@ -55,11 +51,10 @@ export function decodeHead(bytes: Buffer): Head {
   if (bytes[4] !== VERSION) throw new MalformedBytesError(`the head has format ${bytes[4]}, this version reads ${VERSION}`);
   return {
     sequence: bytes.readDoubleLE(5),
-    previous: bytes.readDoubleLE(13),
-    incarnation: bytes.readDoubleLE(21),
-    hardState: { term: bytes.readDoubleLE(29), vote: bytes.readDoubleLE(37), commit: bytes.readDoubleLE(45) },
-    lastIndex: bytes.readDoubleLE(53),
-    lastTerm: bytes.readDoubleLE(61),
-    lastChecksum: bytes.readUInt32LE(69),
+    incarnation: bytes.readDoubleLE(13),
+    hardState: { term: bytes.readDoubleLE(21), vote: bytes.readDoubleLE(29), commit: bytes.readDoubleLE(37) },
+    lastIndex: bytes.readDoubleLE(45),
+    lastTerm: bytes.readDoubleLE(53),
+    lastChecksum: bytes.readUInt32LE(61),
   };
 }

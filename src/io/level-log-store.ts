@@ -205,7 +205,7 @@ export class LevelLogStore implements DirectoryLogStore {
     });
   }
 
-  /** Writes what waits, confirms the mark and lets go of the directory; that also after a failure, which it answers with. */
+  /** Writes what waits, syncs the mark and lets go of the directory; that also after a failure, which it answers with. */
   close(done: Done): void {
     this.#turns.alone((leave) => {
       const saved = this.#writer.head.hardState;
@@ -219,8 +219,8 @@ export class LevelLogStore implements DirectoryLogStore {
         });
       };
       if (this.#failure !== null) finish();
-      else if (saved.commit === this.#hardState.commit) this.#confirm(finish);
-      else this.#append({ hardState: null, entries: [] }, (error) => (error === undefined ? this.#confirm(finish) : finish(error)));
+      else if (saved.commit === this.#hardState.commit) this.#syncMark(finish);
+      else this.#append({ hardState: null, entries: [] }, (error) => (error === undefined ? this.#syncMark(finish) : finish(error)));
     });
   }
 
@@ -245,7 +245,7 @@ export class LevelLogStore implements DirectoryLogStore {
       batch.put(logKey(first), record);
     }
     const { index: lastIndex, term: lastTerm } = shape.last;
-    const next = { ...head, sequence, previous: head.sequence, hardState: this.#hardState, lastIndex, lastTerm, lastChecksum };
+    const next = { ...head, sequence, hardState: this.#hardState, lastIndex, lastTerm, lastChecksum };
     this.#writer.write(batch, next, (error) => done(error && this.#fail(error)));
   }
 
@@ -257,12 +257,12 @@ export class LevelLogStore implements DirectoryLogStore {
     const batch = database.batch();
     for (const first of log.shape.reset({ index, term })) batch.del(logKey(first));
     batch.put(META_KEY, encodeMeta(codec, image));
-    const next = { ...head, sequence: head.sequence + 1, previous: head.sequence, hardState: this.#hardState };
+    const next = { ...head, sequence: head.sequence + 1, hardState: this.#hardState };
     this.#writer.write(batch, { ...next, lastIndex: index, lastTerm: term, lastChecksum: 0 }, (error) => done(error && this.#fail(error)));
   }
 
-  #confirm(done: Done): void {
-    this.#writer.confirm((error) => done(error && this.#fail(error)));
+  #syncMark(done: Done): void {
+    this.#writer.sync((error) => done(error && this.#fail(error)));
   }
 
   /** Not synced: what a crash leaves is cleared at the next start. */

@@ -143,7 +143,7 @@ async function readHead(directory: string, database: Database, mark: Mark): Prom
   if (stored === undefined) throw damaged(directory, 'the head of its log is gone');
   const head = decodeHead(stored);
   if (!holdsMark(mark.newest, stored)) {
-    const marked = decodeHead(mark.newest.after);
+    const marked = decodeHead(mark.newest);
     const has = `write ${head.sequence} (entry ${head.lastIndex}, term ${head.hardState.term})`;
     const had = `write ${marked.sequence} (entry ${marked.lastIndex}, term ${marked.hardState.term})`;
     throw damaged(directory, `its database ends with ${has}, the mark says that ${had} was made`);
@@ -167,16 +167,13 @@ async function start(found: Found, { codec, checksum = standardChecksum }: LogSt
   for (const range of leftovers(image)) await database.clear(range);
   const incarnation = head.incarnation + 1;
   const hardState = { ...head.hardState, commit: Math.max(head.hardState.commit, image.meta.index) };
-  // Beyond the mark too: its newest write may be one that is not in the database, and must not be taken for this one.
-  const sequence = Math.max(head.sequence, decodeHead(mark.newest.after).sequence) + 1;
+  const sequence = head.sequence + 1;
   const recovered: Recovered = { hardState, image: image.meta, entries: log.entries, precedingTerm: log.precedingTerm, incarnation };
   let fail: (error: Error) => void = () => {};
   const writer = new HeadWriter(mark, head, (error) => fail(error));
   try {
     await new Promise<void>((settle, reject) => {
-      writer.write(database.batch(), { ...head, sequence, previous: head.sequence, incarnation, hardState }, (error) =>
-        error ? reject(error) : settle(),
-      );
+      writer.write(database.batch(), { ...head, sequence, incarnation, hardState }, (error) => (error ? reject(error) : settle()));
     });
     await syncDirectory(join(directory, 'db'));
     await syncDirectory(directory);

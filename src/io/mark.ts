@@ -1,5 +1,5 @@
 // The mark: a witness outside LevelDB of what was made durable, because LevelDB does not tell when it has lost the end of its log.
-import { close, constants, open, write } from 'node:fs';
+import { close, constants, fdatasync, open, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import type { Done } from '../env.ts';
@@ -12,139 +12,110 @@ const SLOT_BYTES = 512;
 /** The two slots lie in different blocks of the file system. */
 const SLOT_SPACING_BYTES = 4096;
 const FILE_BYTES = 2 * SLOT_SPACING_BYTES;
-// slot: crc u32, version u8, kind u8, head before at 8, head after behind it
-const BEFORE_OFFSET = 8;
-const AFTER_OFFSET = BEFORE_OFFSET + HEAD_BYTES;
+// slot: crc u32, version u8, head at 8
+const HEAD_OFFSET = 8;
 
 /**
- * What a slot says of one write.
- * `pending`: written beside it, so the one before is durable and this one may be.
- * `confirmed`: written after it, so it is durable.
+ * Whether a database with `stored` as its head holds everything that was durable by the mark. The database may be further: what a
+ * mark tells is synced a little behind it.
  */
-export interface Slot {
-  readonly kind: 'pending' | 'confirmed';
-  readonly before: Buffer;
-  readonly after: Buffer;
+export function holdsMark(marked: Buffer, stored: Buffer): boolean {
+  return stored.equals(marked) || decodeHead(stored).sequence > decodeHead(marked).sequence;
 }
 
-/**
- * Whether a database with `stored` as its head holds everything that `slot` knows to be durable. The database may be one write further,
- * since the slot of that write may have been lost in a crash before either was acknowledged.
- */
-export function holdsMark(slot: Slot, stored: Buffer): boolean {
-  if (stored.equals(slot.after)) return true;
-  if (slot.kind === 'pending' && stored.equals(slot.before)) return true;
-  const head = decodeHead(stored);
-  const marked = decodeHead(slot.after);
-  if (head.sequence <= marked.sequence) return false;
-  return head.previous === marked.sequence || (slot.kind === 'pending' && head.previous === decodeHead(slot.before).sequence);
-}
-
-/** The file with its two slots, written in turn. One write at a time may be under way, beside one confirmation. */
+/** The file with its two slots, written in turn, so that a torn one leaves the one before. */
 export class Mark {
   readonly #descriptor: number;
   readonly #buffer = Buffer.alloc(SLOT_BYTES);
   #place: 0 | 1;
-  #slot: Slot;
-  #writing = false;
-  #waiting: (() => void) | null = null;
+  #head: Buffer;
+  #syncing = false;
+  #afterSync: (() => void) | null = null;
 
-  private constructor(descriptor: number, place: 0 | 1, slot: Slot) {
+  private constructor(descriptor: number, place: 0 | 1, head: Buffer) {
     this.#descriptor = descriptor;
     this.#place = place;
-    this.#slot = slot;
+    this.#head = head;
   }
 
-  /** Makes the file anew, with `head` as confirmed. Durable when it settles. */
+  /** Makes the file anew, with `head` in it. Durable when it settles. */
   static async create(path: string, head: Head): Promise<Mark> {
     const bytes = Buffer.alloc(FILE_BYTES);
-    const slot: Slot = { kind: 'confirmed', before: encodeHead(head), after: encodeHead(head) };
-    writeSlot(bytes, slot);
+    const encoded = encodeHead(head);
+    writeSlot(bytes, encoded);
     await replaceFile(path, bytes);
-    return new Mark(await openSynced(path), 0, slot);
+    return new Mark(await openFile(path), 0, encoded);
   }
 
   /** Opens the file. Null when it is missing, has another size, or neither slot is whole. Changes nothing. */
   static async open(path: string): Promise<Mark | null> {
     const newest = newestSlot(await readWhole(path));
-    return newest === null ? null : new Mark(await openSynced(path), newest.place, newest.slot);
+    return newest === null ? null : new Mark(await openFile(path), newest.place, newest.head);
   }
 
-  /** The newest slot. */
-  get newest(): Slot {
-    return this.#slot;
+  /** The newest head told. */
+  get newest(): Buffer {
+    return this.#head;
   }
 
-  /** Writes the slot of a write that begins now, over the older of the two. */
-  begin(before: Buffer, after: Buffer, done: Done): void {
+  /**
+   * Tells that `head` is durable in the database. It outlives this process when the call returns, and a loss of power after `sync`.
+   * A write into the page cache: far cheaper than waking a thread for it. Throws what the file system throws.
+   */
+  tell(head: Buffer): void {
     this.#place = this.#place === 0 ? 1 : 0;
-    this.#slot = { kind: 'pending', before, after };
-    this.#write(done);
+    this.#head = head;
+    writeSlot(this.#buffer, head);
+    const written = writeSync(this.#descriptor, this.#buffer, 0, SLOT_BYTES, this.#place * SLOT_SPACING_BYTES);
+    if (written !== SLOT_BYTES) throw new Error(`the mark took ${written} of ${SLOT_BYTES} bytes`);
   }
 
-  /** Rewrites the newest slot as confirmed: its write is durable. */
-  confirm(done: Done): void {
-    this.#slot = { ...this.#slot, kind: 'confirmed' };
-    this.#write(done);
-  }
-
-  /** Closes the file behind what is under way. What waits is dropped: nobody was told that it is durable. */
-  close(done: () => void): void {
-    if (this.#writing) {
-      this.#waiting = () => this.close(done);
+  /** Makes durable what was told before this call. One after the other. */
+  sync(done: Done): void {
+    if (this.#syncing) {
+      const before = this.#afterSync;
+      this.#afterSync = () => {
+        before?.();
+        this.sync(done);
+      };
       return;
     }
-    close(this.#descriptor, () => done());
-  }
-
-  #write(done: Done): void {
-    if (this.#writing) {
-      // At most one can wait: a confirmation never begins while a write is under way.
-      this.#waiting = () => this.#write(done);
-      return;
-    }
-    this.#writing = true;
-    writeSlot(this.#buffer, this.#slot);
-    // The descriptor is O_DSYNC: one call writes and syncs.
-    write(this.#descriptor, this.#buffer, 0, SLOT_BYTES, this.#place * SLOT_SPACING_BYTES, (error, written) => {
-      this.#writing = false;
-      const next = this.#waiting;
-      this.#waiting = null;
+    this.#syncing = true;
+    fdatasync(this.#descriptor, (error) => {
+      this.#syncing = false;
+      const next = this.#afterSync;
+      this.#afterSync = null;
       next?.();
-      if (error !== null) done(error);
-      else if (written !== SLOT_BYTES) done(new Error(`the mark took ${written} of ${SLOT_BYTES} bytes`));
-      else done();
+      done(error ?? undefined);
     });
+  }
+
+  /** Closes the file behind what is under way. */
+  close(done: () => void): void {
+    if (this.#syncing) this.#afterSync = () => this.close(done);
+    else close(this.#descriptor, () => done());
   }
 }
 
-function writeSlot(target: Buffer, slot: Slot): void {
+function writeSlot(target: Buffer, head: Buffer): void {
   target[4] = VERSION;
-  target[5] = slot.kind === 'confirmed' ? 1 : 0;
-  target.set(slot.before, BEFORE_OFFSET);
-  target.set(slot.after, AFTER_OFFSET);
+  target.set(head, HEAD_OFFSET);
   target.writeUInt32LE(crc32(target.subarray(4, SLOT_BYTES)), 0);
 }
 
-function readSlot(bytes: Buffer): Slot | null {
+function readSlot(bytes: Buffer): Buffer | null {
   if (crc32(bytes.subarray(4)) !== bytes.readUInt32LE(0) || bytes[4] !== VERSION) return null;
-  const before = Buffer.from(bytes.subarray(BEFORE_OFFSET, AFTER_OFFSET));
-  const after = Buffer.from(bytes.subarray(AFTER_OFFSET, AFTER_OFFSET + HEAD_BYTES));
-  return { kind: bytes[5] === 1 ? 'confirmed' : 'pending', before, after };
+  return Buffer.from(bytes.subarray(HEAD_OFFSET, HEAD_OFFSET + HEAD_BYTES));
 }
 
-function newestSlot(bytes: Buffer | null): { place: 0 | 1; slot: Slot } | null {
+function newestSlot(bytes: Buffer | null): { place: 0 | 1; head: Buffer } | null {
   if (bytes?.length !== FILE_BYTES) return null;
   const slots = ([0, 1] as const).flatMap((place) => {
-    const slot = readSlot(bytes.subarray(place * SLOT_SPACING_BYTES, place * SLOT_SPACING_BYTES + SLOT_BYTES));
-    return slot === null ? [] : [{ place, slot, sequence: sequenceOf(slot) }];
+    const head = readSlot(bytes.subarray(place * SLOT_SPACING_BYTES, place * SLOT_SPACING_BYTES + SLOT_BYTES));
+    return head === null ? [] : [{ place, head, sequence: decodeHead(head).sequence }];
   });
   slots.sort((a, b) => b.sequence - a.sequence);
   return slots[0] ?? null;
-}
-
-function sequenceOf(slot: Slot): number {
-  return decodeHead(slot.after).sequence;
 }
 
 async function readWhole(path: string): Promise<Buffer | null> {
@@ -156,8 +127,8 @@ async function readWhole(path: string): Promise<Buffer | null> {
   }
 }
 
-function openSynced(path: string): Promise<number> {
+function openFile(path: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    open(path, constants.O_RDWR | constants.O_DSYNC, (error, descriptor) => (error === null ? resolve(descriptor) : reject(error)));
+    open(path, constants.O_RDWR, (error, descriptor) => (error === null ? resolve(descriptor) : reject(error)));
   });
 }

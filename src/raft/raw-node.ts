@@ -255,6 +255,12 @@ export class RawNode {
     return this.#raft.state.role.kind;
   }
 
+  /** Whether the log holds entries that are not known to be committed. */
+  get hasUncommitted(): boolean {
+    const { log } = this.#raft.state;
+    return log.committed < log.lastIndex();
+  }
+
   get conf(): ConfState {
     return this.#raft.state.conf;
   }

@@ -78,9 +78,12 @@ export class Proposals {
     this.#inbox.clear();
   }
 
-  /** One proposal for all that waits, while no write is under way: what arrives during a sync shares the next one. */
+  /**
+   * One proposal for all that waits, once the one before is committed: what arrives meanwhile shares the next group commit, whose
+   * cost hardly depends on its size. It also keeps requests out of the log of a leader that has lost its quorum.
+   */
   #propose(): void {
-    if (this.#writer.isWriting || (this.#inbox.isEmpty && !this.#requests.hasUnsent)) return;
+    if (this.#writer.isWriting || this.#raft.hasUncommitted || (this.#inbox.isEmpty && !this.#requests.hasUnsent)) return;
     const { maxBatchRequests, maxBatchBytes } = this.#limits;
     const own = this.#requests.takeUnsent(this.#raft.term, maxBatchRequests, maxBatchBytes);
     const passed = this.#inbox.take(maxBatchRequests, maxBatchBytes);

@@ -1,4 +1,4 @@
-// A write is acknowledged when both of its halves are durable, in whichever order they end, and its mark is confirmed only when it rests.
+// A write is acknowledged when its batch is durable and its mark told; the mark itself is synced a moment later, or at once for a vote.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Done } from '../../src/env.ts';
 import { decodeHead, EMPTY_HEAD, type Head } from '../../src/io/head.ts';
@@ -24,15 +24,16 @@ class SlowBatch {
 
 class SlowMark {
   readonly calls: string[] = [];
+  full = false;
   end: Done = () => {};
 
-  begin(before: Buffer, after: Buffer, done: Done): void {
-    this.calls.push(`${decodeHead(before).sequence} then ${decodeHead(after).sequence}`);
-    this.end = done;
+  tell(head: Buffer): void {
+    if (this.full) throw new Error('full');
+    this.calls.push(`tell ${decodeHead(head).sequence}`);
   }
 
-  confirm(done: Done): void {
-    this.calls.push('confirm');
+  sync(done: Done): void {
+    this.calls.push('sync');
     this.end = done;
   }
 }
@@ -56,56 +57,61 @@ beforeEach(() => {
 
 afterEach(() => writer.stop());
 
-function begin(sequence: number): void {
+function begin(sequence: number, term = 0): void {
   batch = new SlowBatch();
-  writer.write(batch, { ...EMPTY_HEAD, sequence, previous: sequence - 1 }, (error) => answers.push(error));
+  const hardState = { ...EMPTY_HEAD.hardState, term };
+  writer.write(batch, { ...EMPTY_HEAD, sequence, hardState }, (error) => answers.push(error));
 }
 
-test('both halves begin at once, the batch synced and with the head in it', () => {
-  expect(mark.calls).toEqual(['0 then 1']);
+test('the batch is synced and has the head in it; the mark is not told before it is durable', async () => {
   expect(batch.head.sequence).toBe(1);
   expect(batch.synced).toBe(true);
+  await rest();
+  expect(mark.calls).toEqual([]);
+  expect(answers).toEqual([]);
 });
 
-test('the mark alone does not acknowledge', async () => {
-  mark.end();
-  await rest();
-  expect(answers).toEqual([]);
-  expect(mark.calls).not.toContain('confirm');
+test('a write is acknowledged once the mark is told, and the mark is synced within a moment, once for all writes until then', async () => {
   batch.end();
   await turn();
+  expect(mark.calls).toEqual(['tell 1']);
   expect(answers).toEqual([undefined]);
-});
-
-test('the batch alone does not acknowledge', async () => {
-  batch.end();
-  await rest();
-  expect(answers).toEqual([]);
-  expect(mark.calls).not.toContain('confirm');
-  mark.end();
-  expect(answers).toEqual([undefined]);
-});
-
-test('an error of either is the answer, once, whatever the other says', async () => {
-  const error = new Error('no');
-  mark.end(error);
-  batch.end();
-  await turn();
-  expect(answers).toEqual([error]);
   begin(2);
+  batch.end();
+  await turn();
+  await rest();
+  expect(mark.calls).toEqual(['tell 1', 'tell 2', 'sync']);
+});
+
+test('a new term or vote is acknowledged only when the mark is synced too', async () => {
+  batch.end();
+  await turn();
+  begin(2, 1);
+  batch.end();
+  await turn();
+  expect(mark.calls).toEqual(['tell 1', 'tell 2', 'sync']);
+  expect(answers).toEqual([undefined]);
+  mark.end();
+  expect(answers).toEqual([undefined, undefined]);
+});
+
+test('an error of the batch or of the mark is the answer', async () => {
+  const error = new Error('no');
   batch.end(error);
   await turn();
-  mark.end();
-  expect(answers).toEqual([error, error]);
+  expect(answers).toEqual([error]);
+  expect(mark.calls).toEqual([]);
+  mark.full = true;
+  begin(2);
+  batch.end();
+  await turn();
+  expect(answers.map((answer) => answer?.message)).toEqual(['no', 'full']);
 });
 
-test('the mark is confirmed once when the log rests, and an error there is told', async () => {
-  mark.end();
+test('an error of a sync that nobody waits for is told', async () => {
   batch.end();
+  await turn();
   await rest();
-  expect(mark.calls).toEqual(['0 then 1', 'confirm']);
   mark.end(new Error('no'));
-  await rest();
   expect(failures.map((error) => error.message)).toEqual(['no']);
-  expect(mark.calls.length).toBe(2);
 });

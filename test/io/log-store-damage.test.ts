@@ -6,10 +6,9 @@ import { Level } from 'level';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ImageMeta } from '../../src/env.ts';
 import { checksum, codec } from '../../src/io/codec.ts';
-import { decodeHead, encodeHead } from '../../src/io/head.ts';
+import { decodeHead } from '../../src/io/head.ts';
 import { checkTables } from '../../src/io/level-files.ts';
 import { DataDirectoryError, type DirectoryLogStore, openLogStore } from '../../src/io/log-store.ts';
-import { Mark } from '../../src/io/mark.ts';
 import type { Entry, HardState, Index } from '../../src/raft/types.ts';
 import { answered, entriesOf, StateModel, shown } from './log-store.suite.ts';
 import { newSeed, type SeededRandom, seeded } from './seeded.ts';
@@ -141,17 +140,7 @@ describe('a stopped data directory', () => {
     expect(await attempt(zero([0, 4096]))).toBe('damaged');
   });
 
-  test('whose last write was cut off before it was acknowledged has everything: mark without batch, batch without mark, torn batch, and so again', async () => {
-    const unfinished = async (copy: string, pathOfMark = join(copy, 'mark')) => {
-      const mark = await Mark.open(pathOfMark);
-      if (mark === null) throw new Error('no mark');
-      const before = mark.newest.after;
-      const head = decodeHead(before);
-      const after = encodeHead({ ...head, sequence: head.sequence + 1, previous: head.sequence, lastIndex: head.lastIndex + 1 });
-      await answered((done) => mark.begin(before, after, done));
-      await new Promise<void>((closed) => mark.close(closed));
-    };
-    expect(await attempt((copy) => unfinished(copy)), 'mark without batch').toBe('whole');
+  test('whose last write was cut off before it was acknowledged has everything: batch without mark, twice, torn batch', async () => {
     const openAndClose = async (copy: string) => {
       const store = await open(copy);
       await answered((done) => store.close(done));
@@ -162,26 +151,18 @@ describe('a stopped data directory', () => {
       await writeFile(join(copy, 'mark'), mark);
     };
     expect(await attempt(batchWithoutMark), 'batch without mark').toBe('whole');
-    const both = async (copy: string) => {
-      await unfinished(copy);
-      await batchWithoutMark(copy);
-      await openAndClose(copy);
-      await unfinished(copy);
-      await batchWithoutMark(copy);
-    };
-    expect(await attempt(both), 'one after the other').toBe('whole');
-    const torn = async (copy: string) => {
-      for (const file of await filesOf(copy))
-        if (/\d+\.log$/.test(file)) await appendFile(join(copy, file), Buffer.from('0badc0de400001', 'hex'));
-    };
-    expect(await attempt(torn), 'torn batch').toBe('whole');
-    const twoAhead = async (copy: string) => {
+    const twice = async (copy: string) => {
       const mark = await readFile(join(copy, 'mark'));
       await openAndClose(copy);
       await openAndClose(copy);
       await writeFile(join(copy, 'mark'), mark);
     };
-    expect(await attempt(twoAhead), 'a mark that is two writes behind was not ours').toBe('damaged');
+    expect(await attempt(twice), 'a mark that is several writes behind').toBe('whole');
+    const torn = async (copy: string) => {
+      for (const file of await filesOf(copy))
+        if (/\d+\.log$/.test(file)) await appendFile(join(copy, file), Buffer.from('0badc0de400001', 'hex'));
+    };
+    expect(await attempt(torn), 'torn batch').toBe('whole');
   });
 });
 

@@ -78,6 +78,7 @@ function unpinEverything(world: Convergence): void {
       }
     }
     until(world, CALL_BOUND_MS, 'an unpin is not answered', () => waiting === 0);
+    world.advance(world.scheduler.nowMs + AFTER_MS);
   }
 }
 
