@@ -164,5 +164,3 @@ export interface Env {
   readonly codec: Codec;
   readonly checksum: RecordChecksum;
 }
-
-

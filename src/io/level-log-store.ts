@@ -1,20 +1,10 @@
 // The durable half of a node on LevelDB. What it writes and in which order; opening and checking is in `log-store.ts`.
 import { assert } from '../assert.ts';
-import type {
-  Codec,
-  Done,
-  ImageMeta,
-  ImageReader,
-  ImageWriter,
-  LogStore,
-  LogWrite,
-  RecordChecksum,
-  Recovered,
-  StateRecord,
-} from '../env.ts';
+import type { Codec, Done, ImageMeta, ImageReader, ImageWriter, LogWrite, RecordChecksum, Recovered, StateRecord } from '../env.ts';
 import type { HardState, Index } from '../raft/types.ts';
 import { MalformedBytesError } from './bytes.ts';
 import { DataDirectoryError, damaged, translateDiskError } from './data-directory-error.ts';
+import type { DirectoryLogStore } from './directory-log-store.ts';
 import type { HeadWriter } from './head-writer.ts';
 import type { Identity } from './identity.ts';
 import { type ImageHost, ImageMismatchError, LevelImageReader, LevelImageWriter, putRecord, StateStream, streamState } from './image.ts';
@@ -25,17 +15,6 @@ import type { Database, RecoveredLog } from './log-recovery.ts';
 import type { Mark } from './mark.ts';
 import { type PeerDisk, PeerDisks } from './peer-disks.ts';
 import { Turns } from './turns.ts';
-
-/** A log store with a directory of its own. */
-export interface DirectoryLogStore extends LogStore {
-  /** This directory's own random name, drawn when it was formatted. */
-  readonly disk: string;
-  /**
-   * Compares the disk on which a peer runs with the one remembered, and remembers it when there was none. Durable when it settles.
-   * `different` changes nothing: that peer has lost what it promised, or its name was given to another machine.
-   */
-  rememberPeer(name: string, disk: string): Promise<PeerDisk>;
-}
 
 /** What was found and made when the directory was opened. */
 export interface OpenedDirectory {

@@ -6,6 +6,7 @@ import type { Codec, RecordChecksum, Recovered } from '../env.ts';
 import { MalformedBytesError } from './bytes.ts';
 import { checksum as standardChecksum } from './codec.ts';
 import { DataDirectoryError, damaged, translateDiskError } from './data-directory-error.ts';
+import type { DirectoryLogStore } from './directory-log-store.ts';
 import { syncDirectory, UNFINISHED } from './durable-file.ts';
 import { decodeHead, EMPTY_HEAD, type Head } from './head.ts';
 import { HeadWriter } from './head-writer.ts';
@@ -13,7 +14,7 @@ import { checkOwner, createIdentity, type Identity, newIdentity, readIdentity, w
 import { decodeMeta, NO_IMAGE, type StoredMeta } from './image-meta.ts';
 import { HEAD_KEY, type KeyRange, META_KEY, STATE_RANGE, stateRange } from './keys.ts';
 import { checkTables } from './level-files.ts';
-import { type DirectoryLogStore, LevelLogStore } from './level-log-store.ts';
+import { LevelLogStore } from './level-log-store.ts';
 import { type Database, recoverLog } from './log-recovery.ts';
 import { holdsMark, Mark } from './mark.ts';
 
@@ -21,7 +22,7 @@ import { holdsMark, Mark } from './mark.ts';
 const WRITE_BUFFER_BYTES = 8 * 1024 * 1024;
 
 export { DataDirectoryError } from './data-directory-error.ts';
-export type { DirectoryLogStore } from './level-log-store.ts';
+export type { DirectoryLogStore } from './directory-log-store.ts';
 
 export interface LogStoreOptions {
   /** Made when it is missing. Holds `identity`, `mark` and the LevelDB in `db`. */

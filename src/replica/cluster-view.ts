@@ -1,6 +1,6 @@
 // What this node knows of the members: who can be reached, who was heard when, who leads, and for how long nobody did.
 import type { Clock, PeerInfo } from '../env.ts';
-import type { RaftStatus } from '../raft/raw-node.ts';
+import type { RaftStatus } from '../raft/ready.ts';
 import { NONE, type NodeId } from '../raft/types.ts';
 import type { ReplicaMember } from './config.ts';
 import type { ClusterStatus, MemberStatus } from './service.ts';

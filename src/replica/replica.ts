@@ -1,10 +1,9 @@
 // One node of the cluster: takes requests, brings them to the leader's log, and answers with what the log decided.
-import { unreachable } from '../assert.ts';
-import type { Cancel, Env, PeerFrame, PeerInfo } from '../env.ts';
+import type { Cancel, Env } from '../env.ts';
 import type { Command, LeaseKey } from '../lease/commands.ts';
 import type { StateMachine } from '../lease/state-machine.ts';
-import type { RaftStatus } from '../raft/raw-node.ts';
-import { type Index, NONE, type NodeId, type Term } from '../raft/types.ts';
+import type { RaftStatus } from '../raft/ready.ts';
+import { type Index, NONE, type Term } from '../raft/types.ts';
 import { Barriers } from './barriers.ts';
 import { ClusterView } from './cluster-view.ts';
 import { DEFAULT_LIMITS, type ReplicaConfig, type ReplicaLimits } from './config.ts';
@@ -12,6 +11,7 @@ import { drain } from './drain.ts';
 import { Handover } from './handover.ts';
 import { Leadership } from './leadership.ts';
 import { Loop } from './loop.ts';
+import { PeerInputs } from './peer-inputs.ts';
 import { PrimaryLessor } from './primary-lessor.ts';
 import { Proposals } from './proposals.ts';
 import { type ReadAnswer, Reads } from './reads.ts';
@@ -46,6 +46,7 @@ export class Replica implements Service {
   readonly #handover: Handover;
   readonly #transfers: Transfers;
   readonly #leadership: Leadership;
+  readonly #peers: PeerInputs;
   #ticks = 0;
   #tickTimer: Cancel | null = null;
   #phase: 'new' | 'running' | 'stopping' | 'stopped' = 'new';
@@ -101,6 +102,7 @@ export class Replica implements Service {
       handover: this.#handover,
       transfers: this.#transfers,
     });
+    this.#peers = new PeerInputs(this.#loop, this.#view, this.#leadership, this.#proposals, this.#barriers, this.#reads, this.#requests);
   }
 
   // ---------------------------------------------------------------- life
@@ -114,9 +116,9 @@ export class Replica implements Service {
       }
       this.#phase = 'running';
       this.#env.transport.start({
-        frame: (from, frame) => this.#take(from, frame),
-        up: (peer) => this.#up(peer),
-        down: (peer) => this.#down(peer),
+        frame: (from, frame) => this.#isAlive && this.#peers.frame(from, frame),
+        up: (peer) => this.#isAlive && this.#peers.up(peer),
+        down: (peer) => this.#isAlive && this.#peers.down(peer),
         refused: (peer, reason) => this.#fatal(new Error(`${this.#view.nameOf(peer)} refuses this node: ${reason}`)),
       });
       this.#scheduleTick();
@@ -264,53 +266,7 @@ export class Replica implements Service {
     this.#lessor.watch();
   }
 
-  // ---------------------------------------------------------------- inputs
-
-  #take(from: NodeId, frame: PeerFrame): void {
-    if (!this.#isAlive) return;
-    this.#view.heard(from);
-    switch (frame.kind) {
-      case 'raft':
-      case 'image':
-      case 'image-ack':
-        this.#loop.take(from, frame);
-        return;
-      case 'forward':
-        this.#leadership.notice();
-        this.#proposals.takePassed(from, frame.term, frame.commands);
-        return;
-      case 'refuse':
-        this.#requests.refused(frame.sequences);
-        return;
-      case 'barrier':
-        this.#leadership.notice();
-        this.#barriers.asked(from, frame);
-        this.#loop.wake();
-        return;
-      case 'barrier-reply':
-        this.#reads.confirmed(frame.id, frame.index, frame.timeMs);
-        return;
-      default:
-        unreachable(frame);
-    }
-  }
-
-  #up(peer: PeerInfo): void {
-    if (!this.#isAlive) return;
-    this.#view.up(peer);
-    if (peer.node === this.#loop.raft.leader) {
-      this.#proposals.passAgain();
-      this.#reads.restart();
-    }
-    this.#loop.wake();
-  }
-
-  #down(peer: NodeId): void {
-    if (!this.#isAlive) return;
-    this.#view.down(peer);
-    this.#loop.peerLost(peer);
-    this.#leadership.peerLost(peer);
-  }
+  // ---------------------------------------------------------------- time
 
   #scheduleTick(): void {
     this.#tickTimer = this.#env.clock.after(this.#config.heartbeatMs, () => {

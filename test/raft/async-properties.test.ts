@@ -1,7 +1,7 @@
 // Asynchronous storage writes: what must wait for the disk, and what an answer of the disk may and may not say.
 import { describe, expect, test } from 'vitest';
 import type { Message, StorageAppend } from '../../src/raft/messages.ts';
-import type { Ready } from '../../src/raft/raw-node.ts';
+import type { Ready } from '../../src/raft/ready.ts';
 import { append, entriesOf, only, TestNode, voteRequest } from './network.ts';
 
 function asyncNode(terms: number[] = []): TestNode {

@@ -1,6 +1,6 @@
 // The commands of etcd's interaction files, each as what it does to the environment.
 import type { Message } from '../../src/raft/messages.ts';
-import type { StepResult } from '../../src/raft/raw-node.ts';
+import type { StepResult } from '../../src/raft/ready.ts';
 import type { ConfChange, NodeId } from '../../src/raft/types.ts';
 import { formatProgressMap, parseChanges } from './confchange-text.ts';
 import { type Block, bareKeys, valueFor, valuesFor } from './datadriven.ts';

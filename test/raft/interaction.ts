@@ -2,7 +2,8 @@
 
 import type { RaftConfig } from '../../src/raft/config.ts';
 import { APPEND_THREAD, APPLY_THREAD, type Message, type StorageAppend, type StorageApply } from '../../src/raft/messages.ts';
-import { RawNode, type StepResult } from '../../src/raft/raw-node.ts';
+import { RawNode } from '../../src/raft/raw-node.ts';
+import type { StepResult } from '../../src/raft/ready.ts';
 import { MemoryStorage } from '../../src/raft/storage.ts';
 import {
   type ConfState,

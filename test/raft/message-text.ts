@@ -1,7 +1,7 @@
 // Writes entries, messages and Readys in the notation of etcd's data files.
 import { unreachable } from '../../src/assert.ts';
 import { APPEND_THREAD, APPLY_THREAD, type Message } from '../../src/raft/messages.ts';
-import type { Ready } from '../../src/raft/raw-node.ts';
+import type { Ready } from '../../src/raft/ready.ts';
 import {
   type Entry,
   type HardState,

@@ -2,7 +2,8 @@
 import { strict as assert } from 'node:assert';
 import type { RaftConfig } from '../../src/raft/config.ts';
 import type { Append, Message, VoteRequest, VoteResponse } from '../../src/raft/messages.ts';
-import { RawNode, type ReadState } from '../../src/raft/raw-node.ts';
+import { RawNode } from '../../src/raft/raw-node.ts';
+import type { ReadState } from '../../src/raft/ready.ts';
 import { MemoryStorage } from '../../src/raft/storage.ts';
 import type { TraceEvent } from '../../src/raft/trace.ts';
 import {
