@@ -1,0 +1,50 @@
+// Requests that followers pass on are taken at most once in a term, in order, within a limit.
+import { expect, test } from 'vitest';
+import { open, seal } from '../../src/replica/envelope.ts';
+import { Inbox } from '../../src/replica/inbox.ts';
+
+const request = (sequence: number, node = 2, incarnation = 1) => seal({ node, incarnation }, sequence, new Uint8Array([1]));
+const numbers = (envelopes: readonly Uint8Array[]) => envelopes.map((envelope) => open(envelope)?.sequence);
+
+test('what comes again over a new connection is taken once; what is new with it is taken', () => {
+  const inbox = new Inbox(10);
+  expect(inbox.add(2, [request(1), request(2)])).toEqual([]);
+  expect(inbox.add(2, [request(1), request(2), request(3)])).toEqual([]);
+  expect(numbers(inbox.take(10, 1e6))).toEqual([1, 2, 3]);
+  inbox.add(2, [request(2)]);
+  expect(inbox.isEmpty).toBe(true);
+});
+
+test('a restarted node counts anew, and nobody speaks for another', () => {
+  const inbox = new Inbox(10);
+  inbox.add(2, [request(5)]);
+  inbox.add(2, [request(1, 2, 2), request(1, 3), new Uint8Array(3)]);
+  inbox.add(3, [request(1, 3)]);
+  expect(inbox.take(10, 1e6)).toHaveLength(3);
+});
+
+test('in a new leadership the same numbers are taken again', () => {
+  const inbox = new Inbox(10);
+  inbox.add(2, [request(1)]);
+  inbox.clear();
+  expect(inbox.isEmpty).toBe(true);
+  inbox.add(2, [request(1)]);
+  expect(inbox.isEmpty).toBe(false);
+});
+
+test('over its limit it says which are refused, and takes what fits again', () => {
+  const inbox = new Inbox(2);
+  expect(inbox.add(2, [request(1), request(2), request(3)])).toEqual([3]);
+  const taken = inbox.take(1, 1e6);
+  expect(numbers(taken)).toEqual([1]);
+  inbox.putBack(taken);
+  expect(numbers(inbox.take(10, 1e6))).toEqual([1, 2]);
+});
+
+test('keeps no larger frame alive', () => {
+  const frame = new Uint8Array(10_000);
+  frame.set(request(1), 500);
+  const inbox = new Inbox(2);
+  inbox.add(2, [frame.subarray(500, 525)]);
+  expect(inbox.take(1, 1e6)[0]?.buffer.byteLength).toBeLessThan(10_000);
+});

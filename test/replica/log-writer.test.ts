@@ -1,0 +1,130 @@
+// One synced write at a time; nothing that was promised leaves before what it promises is durable.
+import { beforeEach, expect, test } from 'vitest';
+import type { Done, LogStore, LogWrite } from '../../src/env.ts';
+import type { Message, StorageAppend, VoteRequest } from '../../src/raft/messages.ts';
+import { MemoryStorage } from '../../src/raft/storage.ts';
+import { EMPTY_CONF_STATE, type Entry, type HardState, type SnapshotMeta } from '../../src/raft/types.ts';
+import { LogWriter } from '../../src/replica/log-writer.ts';
+
+let writes: { write: LogWrite; done: Done }[];
+let released: Message[];
+let errors: Error[];
+let installs: { snapshot: SnapshotMeta; done: Done }[];
+let storage: MemoryStorage;
+let writer: LogWriter;
+
+beforeEach(() => {
+  writes = [];
+  released = [];
+  errors = [];
+  installs = [];
+  storage = new MemoryStorage();
+  const store = { append: (write: LogWrite, done: Done) => void writes.push({ write, done }) } as unknown as LogStore;
+  writer = new LogWriter(store, storage, {
+    release: (messages) => released.push(...messages),
+    install: (snapshot, _hardState, done) => installs.push({ snapshot, done }),
+    fatal: (error) => errors.push(error),
+  });
+});
+
+const entry = (index: number, term = 1): Entry => ({ kind: 'normal', index, term, data: new Uint8Array([index]) });
+const ack = (index: number): Message => ({
+  kind: 'append-response',
+  from: 1,
+  to: 2,
+  term: 1,
+  index,
+  rejected: false,
+  rejectHint: 0,
+  logTerm: 0,
+});
+
+function append(entries: Entry[], hardState: HardState | null = null, snapshot: SnapshotMeta | null = null): void {
+  const responses = entries.length > 0 ? [ack((entries.at(-1) as Entry).index)] : [ack(0)];
+  const message: StorageAppend = { kind: 'storage-append', from: 1, to: -1, term: 0, hardState, entries, snapshot, responses };
+  writer.queue(message, []);
+  writer.pump();
+}
+
+const acked = () => released.map((message) => (message.kind === 'append-response' ? message.index : message.kind));
+
+test('an acknowledgement leaves when its entries are durable, not before', () => {
+  append([entry(1)]);
+  expect(released).toEqual([]);
+  expect(storage.lastIndex()).toBe(0);
+  writes[0]?.done();
+  expect(acked()).toEqual([1]);
+  expect(storage.lastIndex()).toBe(1);
+});
+
+test('what comes up during a write shares the next one, in order', () => {
+  append([entry(1)]);
+  append([entry(2), entry(3)]);
+  append([entry(4)], { term: 1, vote: 2, commit: 0 });
+  expect(writes).toHaveLength(1);
+  writes[0]?.done();
+  writer.pump();
+  expect(writes[1]?.write.entries.map(({ index }) => index)).toEqual([2, 3, 4]);
+  expect(writes[1]?.write.hardState).toEqual({ term: 1, vote: 2, commit: 0 });
+  expect(acked()).toEqual([1]);
+  writes[1]?.done();
+  expect(acked()).toEqual([1, 3, 4]);
+});
+
+test('entries that were replaced while they waited are not written behind those that replaced them', () => {
+  append([entry(1)]);
+  append([entry(2), entry(3), entry(4)]);
+  append([entry(3, 2)]);
+  writes[0]?.done();
+  writer.pump();
+  expect(writes[1]?.write.entries.map(({ index, term }) => [index, term])).toEqual([
+    [2, 1],
+    [3, 2],
+  ]);
+  append([entry(2, 3)]);
+  append([entry(1, 4), entry(2, 4)]);
+  writes[1]?.done();
+  writer.pump();
+  expect(writes[2]?.write.entries.map(({ index, term }) => [index, term])).toEqual([
+    [1, 4],
+    [2, 4],
+  ]);
+});
+
+test('a commit index alone waits for no disk; a vote does, and the request for votes with it', () => {
+  append([], { term: 0, vote: 0, commit: 9 });
+  expect(writes).toHaveLength(0);
+  expect(released).toHaveLength(1);
+  const vote: VoteRequest = { kind: 'vote', from: 1, to: 2, term: 5, logTerm: 1, index: 1, transfer: false };
+  const hardState = { term: 5, vote: 1, commit: 9 };
+  writer.queue({ kind: 'storage-append', from: 1, to: -1, term: 5, hardState, entries: [], snapshot: null, responses: [] }, [vote]);
+  writer.pump();
+  expect(released).toHaveLength(1);
+  writes[0]?.done();
+  expect(released[1]).toEqual(vote);
+});
+
+test('a received state is installed in its turn, and the log goes on behind it', () => {
+  append([entry(1)]);
+  const snapshot = { index: 10, term: 2, conf: EMPTY_CONF_STATE };
+  append([], null, snapshot);
+  append([entry(11, 2)]);
+  expect(writer.awaitsInstall).toBe(true);
+  expect(installs).toHaveLength(0);
+  writes[0]?.done();
+  writer.pump();
+  expect(installs[0]?.snapshot).toEqual(snapshot);
+  expect(writes).toHaveLength(1);
+  installs[0]?.done();
+  writer.pump();
+  expect(storage.firstIndex()).toBe(11);
+  expect(writes[1]?.write.entries.map(({ index }) => index)).toEqual([11]);
+});
+
+test('the first failed write is final: nothing that waited for it is ever promised', () => {
+  append([entry(1)]);
+  writes[0]?.done(new Error('EIO'));
+  expect(errors.map((error) => error.message)).toEqual(['EIO']);
+  expect(released).toEqual([]);
+  expect(storage.lastIndex()).toBe(0);
+});

@@ -1,0 +1,107 @@
+// Linearizable reads share a barrier that was asked for after the last of them began, and are served when its index is applied.
+import { beforeEach, expect, test } from 'vitest';
+import { Reads } from '../../src/replica/reads.ts';
+import type { ReadResult } from '../../src/replica/service.ts';
+
+let asked: number[];
+let canAsk: boolean;
+let applied: number;
+let served: { name: string; index: number; timeMs: number | null }[];
+let failed: string[];
+let reads: Reads;
+const names = new Map<(result: ReadResult) => void, string>();
+
+beforeEach(() => {
+  asked = [];
+  canAsk = true;
+  applied = 0;
+  served = [];
+  failed = [];
+  reads = new Reads({
+    requestBarrier: (id) => {
+      if (canAsk) asked.push(id);
+      return canAsk;
+    },
+    appliedIndex: () => applied,
+    serve: (answer, index, timeMs) => served.push({ name: names.get(answer) ?? '', index, timeMs }),
+  });
+});
+
+function read(name: string, nowMs = 0): void {
+  const answer = (result: ReadResult) => void failed.push(`${name} ${result.kind === 'failed' ? result.failure.code : ''}`);
+  names.set(answer, name);
+  reads.add(answer, nowMs);
+}
+
+const servedNames = () => served.map(({ name }) => name);
+
+test('reads that wait share one barrier; one that begins later waits for the next', () => {
+  read('a');
+  read('b');
+  reads.pump(1, 0);
+  read('c');
+  reads.pump(1, 0);
+  expect(asked).toHaveLength(1);
+  applied = 7;
+  reads.confirmed(asked[0] as number, 7, 500);
+  expect(served).toEqual([
+    { name: 'a', index: 7, timeMs: 500 },
+    { name: 'b', index: 7, timeMs: 500 },
+  ]);
+  reads.pump(1, 0);
+  expect(asked).toHaveLength(2);
+});
+
+test('nothing is served before the index is applied', () => {
+  read('a');
+  reads.pump(1, 0);
+  reads.confirmed(asked[0] as number, 7, null);
+  applied = 6;
+  reads.serveApplied();
+  expect(served).toEqual([]);
+  applied = 7;
+  reads.serveApplied();
+  expect(servedNames()).toEqual(['a']);
+});
+
+test('after a change of leader the barrier is asked anew, and an answer to the old one confirms nothing', () => {
+  read('a');
+  reads.pump(1, 0);
+  reads.restart();
+  reads.pump(2, 0);
+  reads.confirmed(asked[0] as number, 0, null);
+  expect(served).toEqual([]);
+  reads.confirmed(asked[1] as number, 0, null);
+  expect(servedNames()).toEqual(['a']);
+});
+
+test('a barrier without an answer is asked again; a read that waits too long changes nothing and says so', () => {
+  read('a', 0);
+  reads.pump(1, 0);
+  reads.expire(500, 500, 1500);
+  reads.pump(1, 500);
+  expect(asked).toHaveLength(2);
+  reads.expire(1500, 500, 1500);
+  expect(failed).toEqual(['a no-leader']);
+});
+
+test('with nobody to ask reads wait, and go out when there is somebody', () => {
+  canAsk = false;
+  read('a');
+  reads.pump(1, 0);
+  canAsk = true;
+  reads.pump(1, 10);
+  reads.confirmed(asked[0] as number, 0, null);
+  expect(servedNames()).toEqual(['a']);
+});
+
+test('all end when the node stops, also those whose index is not applied', () => {
+  read('a');
+  reads.pump(1, 0);
+  reads.confirmed(asked[0] as number, 9, null);
+  read('b');
+  reads.pump(1, 0);
+  read('c');
+  reads.failAll({ definite: true, code: 'stopping', detail: '' });
+  expect(failed).toEqual(['b stopping', 'c stopping', 'a stopping']);
+});
