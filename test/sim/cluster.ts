@@ -18,6 +18,8 @@ import { SimTransport } from './transport.ts';
 
 /** What a test plants into the seams of one node. */
 export interface EnvFault {
+  /** Called with the disk before every opening. */
+  reopened?(disk: SimDisk): void;
   recovered?(recovered: Recovered): Recovered;
   env?(env: Env): Env;
 }
@@ -122,6 +124,7 @@ export class Cluster {
     this.#tell(name, 'starts');
     const random = this.#random.fork();
     const process = new Process(this.#scheduler, (run) => this.#enter(node, run));
+    this.#host.envFault?.reopened?.(node.disk);
     const store = new SimLogStore(node.disk, this.#scheduler, process, random, node.mood, {
       appending: (write) => {
         const last = write.entries.at(-1);

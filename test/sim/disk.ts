@@ -120,6 +120,11 @@ export class SimDisk {
     if (hardState !== null) this.hardState = hardState;
   }
 
+  /** What no disk may do: forgets the last entry, if there is one behind the image. For tests that plant a fault. */
+  loseLast(): void {
+    if (this.lastIndex > this.image.index) this.#entries.pop();
+  }
+
   compact(index: Index): void {
     if (index <= this.#preceding.index) return;
     if (index > this.image.index) throw new Error(`disk: compacting to ${index} behind image ${this.image.index}`);

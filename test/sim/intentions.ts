@@ -80,6 +80,15 @@ export class Intentions {
     if (command.kind === 'revoke') this.#grants = this.#grants.filter((id) => id !== command.id || this.#random.chance(0.2));
   }
 
+  /** How to keep what the answer gave, and in how many milliseconds it would end. Null when there is nothing to keep. */
+  keeping(outcome: Outcome): { readonly command: Command; readonly remainingMs: number } | null {
+    if (outcome.kind === 'grant') return { command: { kind: 'renew', id: outcome.grant.id }, remainingMs: outcome.grant.remainingMs };
+    if (outcome.kind !== 'claim' || outcome.claim.remainingMs === null) return null;
+    const { session, fence, holder, remainingMs } = outcome.claim;
+    if (session !== null) return { command: { kind: 'renew', id: session }, remainingMs };
+    return { command: { kind: 'extend', key: nameOf(outcome.claim), holder, durationMs: this.#durationMs(), fence }, remainingMs };
+  }
+
   /** The outcome stayed unknown: it may ask once more. */
   retry(command: Command): void {
     if (this.#random.chance(0.7)) this.#again = command;

@@ -1,9 +1,10 @@
 // Faults of the kind that systems like ours have had, planted through the seams, and the property that must find each.
-import type { Clock, Env, LogStore } from '../../src/env.ts';
-import { StateMachine } from '../../src/lease/state-machine.ts';
+import type { Clock, Env, LogStore, LogWrite } from '../../src/env.ts';
+import type { Outcome } from '../../src/lease/outcomes.ts';
 import { NONE } from '../../src/raft/types.ts';
 import type { Plan } from './plan.ts';
 import type { SimulationOptions } from './simulation.ts';
+import type { ApplyFault } from './witness.ts';
 
 export interface PlantedBug {
   /** What the node does wrong, as a sentence. */
@@ -33,10 +34,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     },
   },
   {
-    title: 'a node forgets the last entry of its log in a restart',
+    title: 'a disk loses the last entry of its log in a restart',
     property: 'leader-completeness',
     seeds: 300,
-    options: { envFault: { recovered: (recovered) => ({ ...recovered, entries: recovered.entries.slice(0, -1) }) }, replan: manyCrashes, without: ['no-bugs'] },
+    options: { envFault: { reopened: (disk) => disk.loseLast() }, replan: manyCrashes },
   },
   {
     title: 'a node acknowledges before its disk does',
@@ -54,13 +55,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     title: 'an expiry does not look whether the lease was renewed meanwhile',
     property: 'never-early',
     seeds: 100,
-    options: { applyFault: (apply, command, machine) => apply(withPresentDeadlines(command, machine)) },
+    options: { applyFault: expireRegardless },
   },
   {
     title: 'an assertion is compared on the holder only',
     property: 'gated-writes',
     seeds: 20,
-    options: { applyFault: (apply, command) => apply(withoutFences(command)) },
+    options: { applyFault: (apply, entry, command) => apply(entry, withoutFences(command)) },
   },
 ];
 
@@ -72,23 +73,22 @@ function manyCrashes(plan: Plan): Plan {
 /** Says that an append is durable as soon as it is asked for. */
 function hasty(env: Env): LogStore {
   const { store } = env;
+  const waiting: LogWrite[] = [];
+  let isBusy = false;
+  const next = (): void => {
+    const write = waiting.shift();
+    isBusy = write !== undefined;
+    // One write at a time still; only the answer is early.
+    if (write !== undefined) store.append(write, next);
+  };
+  const append: LogStore['append'] = (write, done) => {
+    waiting.push(write);
+    if (!isBusy) next();
+    env.clock.soon(() => done());
+  };
   return new Proxy(store, {
     get(target, name) {
-      if (name === 'append') {
-        const append: LogStore['append'] = (write, done) => {
-          let isBusy = true;
-          target.append(write, () => {
-            isBusy = false;
-          });
-          const tell = (): void => {
-            // One write at a time still: only the answer is early, by as long as the next write allows.
-            if (isBusy && write.entries.length === 0) env.clock.soon(tell);
-            else done();
-          };
-          env.clock.soon(tell);
-        };
-        return append;
-      }
+      if (name === 'append') return append;
       const value: unknown = Reflect.get(target, name, target);
       return typeof value === 'function' ? value.bind(target) : value;
     },
@@ -100,11 +100,13 @@ function hurried(clock: Clock): Clock {
   return { now: () => clock.now() * 1.5, after: (delayMs, run) => clock.after(delayMs, run), soon: (run) => clock.soon(run) };
 }
 
-/** `['expire', term, [[id, deadline], …]]` with the deadlines of now. */
-function withPresentDeadlines(command: unknown, machine: StateMachine): unknown {
-  if (!Array.isArray(command) || command[0] !== 'expire' || !Array.isArray(command[2])) return command;
-  const deadlines = new Map(machine.due(Number.MAX_SAFE_INTEGER, 1_000).map((item) => [item.id, item.deadlineMs]));
-  return [command[0], command[1], command[2].map(([id, deadlineMs]: [string, number]) => [id, deadlines.get(id) ?? deadlineMs])];
+/** Ends what an expiry names even if it was renewed since: takes the deadlines of now for those that were seen, and the time to fit. */
+function expireRegardless(...[apply, entry, command, machine]: Parameters<ApplyFault>): Outcome {
+  if (!Array.isArray(command) || command[0] !== 'expire' || !Array.isArray(command[2])) return apply(entry, command);
+  const present = new Map(machine.due(Number.MAX_SAFE_INTEGER, 1_000).map((item) => [item.id, item.deadlineMs]));
+  const items: [string, number][] = command[2].map(([id, deadlineMs]: [string, number]) => [id, present.get(id) ?? deadlineMs]);
+  const timeMs = items.reduce((latest, [, deadlineMs]) => Math.max(latest, deadlineMs + 1), entry.timeMs);
+  return apply({ ...entry, timeMs }, [command[0], command[1], items]);
 }
 
 /** Removes the fence from every assertion that also has a holder: their place is known from the tuple of a put, delete or txn. */

@@ -8,7 +8,7 @@ import { type Application, type Fact, keyName, sameTenure, type Tenure, type Ten
 import type { Ledger } from './ledger.ts';
 
 /** A planted fault: carries out an entry in another way than the state machine does. */
-export type ApplyFault = (apply: (command: unknown) => Outcome, command: unknown, machine: StateMachine) => Outcome;
+export type ApplyFault = (apply: (entry: EntryContext, command: unknown) => Outcome, entry: EntryContext, command: unknown, machine: StateMachine) => Outcome;
 
 export interface WitnessHost {
   readonly nowMs: number;
@@ -25,8 +25,9 @@ export interface WitnessHost {
 export function witnessStateMachines(host: WitnessHost): () => void {
   const original = { apply: StateMachine.prototype.apply, skip: StateMachine.prototype.skip, finishRestore: StateMachine.prototype.finishRestore };
   StateMachine.prototype.apply = function apply(this: StateMachine, entry: EntryContext, command: unknown): Outcome {
-    const carryOut = (given: unknown): Outcome => original.apply.call(this, entry, given);
-    return witness(host, this, entry, fromTuple(command), () => (host.fault === null ? carryOut(command) : host.fault(carryOut, command, this)));
+    const carryOut = (at: EntryContext, given: unknown): Outcome => original.apply.call(this, at, given);
+    const { fault } = host;
+    return witness(host, this, entry, fromTuple(command), () => (fault === null ? carryOut(entry, command) : fault(carryOut, entry, command, this)));
   };
   StateMachine.prototype.skip = function skip(this: StateMachine, index: Index): void {
     witness(host, this, { index, term: 0, timeMs: 0 }, null, () => {

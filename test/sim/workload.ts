@@ -1,5 +1,6 @@
-// The clients of a run: each has one call under way at a time, asks any node, gives up late ones, and remembers what it was told.
+// The clients of a run: each asks any node for one thing after another, gives up late ones, keeps what it holds, and remembers what it was told.
 import type { Command, LeaseKey } from '../../src/lease/commands.ts';
+import type { Outcome } from '../../src/lease/outcomes.ts';
 import type { NodeId } from '../../src/raft/types.ts';
 import type { Cluster, Life } from './cluster.ts';
 import type { Call, Fact, Read, Wait } from './facts.ts';
@@ -120,8 +121,10 @@ export class Workload {
       const command = client.intentions.next();
       this.#submit(client.name, client.node, command, (call) => {
         const settled = call?.settled ?? null;
-        if (settled?.kind === 'applied') client.intentions.learn(command, settled.outcome);
-        else {
+        if (settled?.kind === 'applied') {
+          client.intentions.learn(command, settled.outcome);
+          if (this.#random.chance(KEEP_CHANCE)) this.#keep(client, settled.outcome);
+        } else {
           client.intentions.retry(command);
           client.node = this.#random.pick(this.#cluster.ids);
         }
@@ -132,6 +135,19 @@ export class Workload {
     } else {
       this.#wait(client, next);
     }
+  }
+
+  /** At the last moment, give or take: where an extension and the expiry meet in the log. */
+  #keep(client: Client, outcome: Outcome): void {
+    const keeping = client.intentions.keeping(outcome);
+    if (keeping === null) return;
+    const atMs = Math.max(0, keeping.remainingMs + this.#random.between(-EDGE_MS, EDGE_MS));
+    this.#scheduler.after(atMs, () => {
+      if (this.#stopped) return;
+      this.#submit(client.name, client.node, keeping.command, (call) => {
+        if (call?.settled?.kind === 'applied') this.#keep(client, call.settled.outcome);
+      });
+    });
   }
 
   #submit(name: string, node: NodeId, command: Command, done: (call: Call | null) => void): void {
@@ -272,4 +288,6 @@ export class Workload {
 
 
 const THINK_MOST_MS = 60;
+const KEEP_CHANCE = 0.3;
+const EDGE_MS = 10;
 const CLIENT_DELAY_MOST_MS = 2;
