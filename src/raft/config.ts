@@ -32,6 +32,11 @@ export interface RaftConfig {
   readonly stepDownOnRemoval: boolean;
   /** Refuse a configuration change while another is under way (section 6). */
   readonly validateConfChanges: boolean;
+  /**
+   * Whether a follower answers an append that only tells a newer commit index, when it has acknowledged that place to this leader
+   * already. etcd does; the answer tells the leader nothing, and costs as much as one that does.
+   */
+  readonly answerCommitNotices: boolean;
   /** `lease-based` trusts CheckQuorum instead of asking a quorum. It exists for the data files only. */
   readonly readOnly: 'safe' | 'lease-based';
   /** Told every decision as it is made; must not call back. */

@@ -64,10 +64,15 @@ export function handleAppend(state: State, message: Append): void {
     state.sendAppendResponse(from, log.committed);
     return;
   }
+  const committedBefore = log.committed;
   const matched = log.maybeAppend({ index, term: logTerm }, message.entries, message.commit, (at, existingTerm, newTerm) =>
     state.trace({ kind: 'conflict-found', index: at, existingTerm, newTerm }),
   );
   if (matched !== undefined) {
+    const isNotice = message.entries.length === 0 && log.committed > committedBefore && matched === state.acknowledged;
+    // Only news of a commit goes without an answer: an append that looks for the place where the logs meet brings none, and waits for one.
+    if (isNotice && !state.config.answerCommitNotices) return;
+    state.acknowledged = matched;
     state.sendAppendResponse(from, matched);
     return;
   }

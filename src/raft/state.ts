@@ -62,6 +62,8 @@ export class State {
   membership: Membership;
   /** All peers, ascending, learners too, without this node. */
   peers: readonly NodeId[] = [];
+  /** Last index acknowledged to the leader of this term; 0 for none yet. */
+  acknowledged: Index = 0;
   /** Ticks since the last sign of a leader, or on a leader since the last quorum check. */
   electionElapsed = 0;
   heartbeatElapsed = 0;
@@ -167,6 +169,7 @@ export class State {
       this.vote = NONE;
     }
     this.leader = NONE;
+    this.acknowledged = 0;
     this.electionElapsed = 0;
     this.heartbeatElapsed = 0;
     this.drawElectionTimeout();

@@ -26,6 +26,7 @@ export function raftConfig(env: Env, config: ReplicaConfig, limits: ReplicaLimit
     forwardProposals: false,
     stepDownOnRemoval: true,
     validateConfChanges: true,
+    answerCommitNotices: false,
     readOnly: 'safe',
     ...(config.trace === undefined ? {} : { trace: config.trace }),
   };

@@ -89,6 +89,7 @@ export class Environment {
       forwardProposals: true,
       stepDownOnRemoval: false,
       validateConfChanges: true,
+      answerCommitNotices: true,
       readOnly: 'safe',
       ...options,
       id: this.nodes.length + 1,

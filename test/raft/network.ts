@@ -79,6 +79,7 @@ export class TestNode {
       forwardProposals: false,
       stepDownOnRemoval: true,
       validateConfChanges: true,
+      answerCommitNotices: true,
       readOnly: 'safe',
       ...this.#overrides,
       id: this.id,

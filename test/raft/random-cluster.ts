@@ -98,6 +98,7 @@ export class RandomCluster {
       forwardProposals: true,
       stepDownOnRemoval: true,
       validateConfChanges: true,
+      answerCommitNotices: false,
       readOnly: 'safe',
       ...options,
       id,
