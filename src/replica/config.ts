@@ -42,7 +42,7 @@ export const DEFAULT_LIMITS: ReplicaLimits = {
   maxBatchBytes: 1 << 20,
   leaderWaitMs: 1_000,
   requestTimeoutMs: 5_000,
-  maxExpiryBatch: 512,
+  maxExpiryBatch: 128,
   maxApplyBytes: 1 << 18,
   saveAfterRecords: 1_024,
   saveAfterEntries: 20_000,

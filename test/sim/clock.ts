@@ -19,6 +19,9 @@ export class SimClock implements Clock {
   readonly #process: Process;
   readonly #random: SeededRandom;
   readonly #options: ClockOptions;
+  /** Readings within the present event. */
+  #readings = 0;
+  #readAtEvent = -1;
 
   constructor(scheduler: Scheduler, process: Process, random: SeededRandom, options: ClockOptions) {
     this.#scheduler = scheduler;
@@ -28,6 +31,13 @@ export class SimClock implements Clock {
   }
 
   now(): number {
+    if (this.#readAtEvent !== this.#scheduler.executed) {
+      this.#readAtEvent = this.#scheduler.executed;
+      this.#readings = 0;
+    }
+    this.#readings += 1;
+    // Virtual time stands still while code runs, so code that never comes back can only be told by what it does meanwhile.
+    if (this.#readings > READINGS_MOST) throw new Error(`the clock was read ${READINGS_MOST} times in one turn: a loop without end`);
     return this.#options.zeroMs + this.#scheduler.nowMs * this.#options.rate;
   }
 
@@ -45,3 +55,4 @@ export class SimClock implements Clock {
 
 /** The longest delay that a real timer can take. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const READINGS_MOST = 100_000;

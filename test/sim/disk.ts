@@ -52,6 +52,8 @@ export class SimDisk {
   #preceding: { index: Index; term: Term } = { index: 0, term: 0 };
   /** Invariant: #entries[i].index === #preceding.index + 1 + i. */
   #entries: Entry[] = [];
+  /** Last index of each append, ascending: like the real log, this one forgets whole appends only. */
+  #ends: Index[] = [];
   readonly checksum: RecordChecksum;
 
   constructor(checksum: RecordChecksum) {
@@ -97,11 +99,16 @@ export class SimDisk {
     const keep = first.index - this.#preceding.index - 1;
     if (keep > this.#entries.length) throw new Error(`disk: entry ${first.index} leaves a hole after ${this.lastIndex}`);
     if (keep < 0) throw new Error(`disk: entry ${first.index} would replace what is behind ${this.#preceding.index}`);
-    this.#entries.length = keep;
+    if (keep < this.#entries.length) {
+      this.#entries.length = keep;
+      this.#ends = this.#ends.filter((end) => end < first.index - 1);
+      this.#ends.push(first.index - 1);
+    }
     for (const entry of write.entries) {
       if (entry.index !== this.lastIndex + 1) throw new Error(`disk: entry ${entry.index} after ${this.lastIndex}`);
       this.#entries.push(copyEntry(entry));
     }
+    this.#ends.push(this.lastIndex);
   }
 
   saveState(meta: ImageMeta, records: readonly StateRecord[]): void {
@@ -117,21 +124,27 @@ export class SimDisk {
     this.image = meta;
     this.#preceding = { index: meta.index, term: meta.term };
     this.#entries = [];
+    this.#ends = [];
     if (hardState !== null) this.hardState = hardState;
   }
 
   /** What no disk may do: forgets the last entry, if there is one behind the image. For tests that plant a fault. */
   loseLast(): void {
-    if (this.lastIndex > this.image.index) this.#entries.pop();
+    if (this.lastIndex <= this.image.index) return;
+    this.#entries.pop();
+    this.#ends = [...this.#ends.filter((end) => end < this.lastIndex), this.lastIndex];
   }
 
   compact(index: Index): void {
     if (index <= this.#preceding.index) return;
     if (index > this.image.index) throw new Error(`disk: compacting to ${index} behind image ${this.image.index}`);
-    const term = this.termAt(index);
-    if (term === undefined) throw new Error(`disk: compacting to ${index}, last is ${this.lastIndex}`);
-    this.#entries = this.#entries.slice(index - this.#preceding.index);
-    this.#preceding = { index, term };
+    if (index > this.lastIndex) throw new Error(`disk: compacting to ${index}, last is ${this.lastIndex}`);
+    const through = this.#ends.filter((end) => end <= index).at(-1) ?? 0;
+    const term = this.termAt(through);
+    if (through <= this.#preceding.index || term === undefined) return;
+    this.#entries = this.#entries.slice(through - this.#preceding.index);
+    this.#ends = this.#ends.filter((end) => end > through);
+    this.#preceding = { index: through, term };
   }
 }
 

@@ -107,7 +107,22 @@ export class Nemesis {
       }
       case 'stop-one':
         this.#cluster.stop(victim);
-        return this.#later(500, 3_000, () => this.#cluster.start(victim));
+        return this.#later(500, 3_000, () => {
+          this.#cluster.start(victim);
+          // Sometimes stopped again while it has hardly begun.
+          if (this.#random.chance(0.3)) this.#later(0, 20, () => this.#cluster.stop(victim));
+          this.#later(500, 1_000, () => this.#cluster.start(victim));
+        });
+      case 'far-behind': {
+        // Long enough to need the state instead of the log, then a slow disk to take it with, and another leader to send it.
+        const mood = this.#cluster.mood(victim);
+        this.#cut(pairsBetween([victim], ids), 'both');
+        Object.assign(mood, { leastMs: 5, mostMs: 60 });
+        this.#later(300, 2_000, () => {
+          if (leader !== null && leader !== victim && this.#random.chance(0.5)) this.#pause(leader);
+        });
+        return this.#later(2_500, 4_000, () => Object.assign(mood, { leastMs: this.#plan.disk.leastMs, mostMs: this.#plan.disk.mostMs }));
+      }
       default:
         return unreachable(fault);
     }

@@ -24,6 +24,7 @@ export const FAULTS = [
   'lossy-network',
   'transfer',
   'stop-one',
+  'far-behind',
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];
@@ -92,7 +93,7 @@ export function drawPlan(random: SeededRandom): Plan {
       ...(isHostile ? { loss: 0.02, duplicate: 0.05, reorder: 0.1, replay: 0.02 } : {}),
       ...(random.chance(0.1) ? { queueFrames: 8 } : {}),
     },
-    disk: { ...CALM_DISK, mostMs: random.pick([1, 2, 20]) },
+    disk: { ...CALM_DISK, mostMs: random.pick([1, 2, 2, 20, 50]) },
     leastDurationMs: random.pick([20, 300]),
     mostDurationMs: random.pick([800, 2_500]),
   };
