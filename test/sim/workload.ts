@@ -145,7 +145,7 @@ export class Workload {
     this.#scheduler.after(atMs, () => {
       if (this.#stopped) return;
       this.#submit(client.name, client.node, keeping.command, (call) => {
-        if (call?.settled?.kind === 'applied') this.#keep(client, call.settled.outcome);
+        if (call?.settled?.kind === 'applied' && this.#random.chance(0.8)) this.#keep(client, call.settled.outcome);
       });
     });
   }
