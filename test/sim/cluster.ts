@@ -68,12 +68,17 @@ export class Cluster {
     this.#host = host;
     this.ids = Array.from({ length: plan.nodes }, (_, place) => place + 1);
     for (const id of this.ids) this.#nodes.set(id, { id, disk: new SimDisk(checksum), mood: { ...plan.disk }, life: null });
-    this.network = new Network(scheduler, random.fork(), { ...plan.network }, {
-      sent: (from, to, frame) => {
-        if (frame.kind === 'raft' && LEADER_KINDS.has(frame.message.kind)) this.#noteLeader(from, frame.message.term);
-        host.tell({ kind: 'frame-sent', node: from, to, frame });
+    this.network = new Network(
+      scheduler,
+      random.fork(),
+      { ...plan.network },
+      {
+        sent: (from, to, frame) => {
+          if (frame.kind === 'raft' && LEADER_KINDS.has(frame.message.kind)) this.#noteLeader(from, frame.message.term);
+          host.tell({ kind: 'frame-sent', node: from, to, frame });
+        },
       },
-    });
+    );
   }
 
   /** The node whose code is running now; null outside of all. */
@@ -125,17 +130,28 @@ export class Cluster {
     const random = this.#random.fork();
     const process = new Process(this.#scheduler, (run) => this.#enter(node, run));
     this.#host.envFault?.reopened?.(node.disk);
-    const store = new SimLogStore(node.disk, this.#scheduler, process, random, node.mood, {
-      appending: (write) => {
-        const last = write.entries.at(-1);
-        this.#tell(name, `writes term=${write.hardState?.term} vote=${write.hardState?.vote} entries=${write.entries.length}${last === undefined ? '' : ` to ${last.index}/${last.term}`}`);
-        this.#host.tell({ kind: 'appending', node: id, write });
+    const store = new SimLogStore(
+      node.disk,
+      this.#scheduler,
+      process,
+      random,
+      node.mood,
+      {
+        appending: (write) => {
+          const last = write.entries.at(-1);
+          this.#tell(
+            name,
+            `writes term=${write.hardState?.term} vote=${write.hardState?.vote} entries=${write.entries.length}${last === undefined ? '' : ` to ${last.index}/${last.term}`}`,
+          );
+          this.#host.tell({ kind: 'appending', node: id, write });
+        },
+        savingState: (meta) => {
+          this.#tell(name, `saves its state at ${meta.index}: ${meta.count} records`);
+          this.#host.tell({ kind: 'saving-state', node: id, meta });
+        },
       },
-      savingState: (meta) => {
-        this.#tell(name, `saves its state at ${meta.index}: ${meta.count} records`);
-        this.#host.tell({ kind: 'saving-state', node: id, meta });
-      },
-    }, (recovered) => this.#host.envFault?.recovered?.(recovered) ?? recovered);
+      (recovered) => this.#host.envFault?.recovered?.(recovered) ?? recovered,
+    );
     const transport = new SimTransport({ node: id, name, http: `${name}:http` }, this.network, process, (from, frame) =>
       this.#tell(name, `gets ${describeFrame(frame)} from n${from}`),
     );
@@ -192,9 +208,13 @@ export class Cluster {
     const life = this.life(id);
     if (life === null || life.process.paused) return;
     this.#tell(`n${id}`, 'is asked to stop');
-    life.process.call(() => life.replica.stop(() => this.#scheduler.after(0, () => {
-      if (this.life(id) === life) this.crash(id, false);
-    })));
+    life.process.call(() =>
+      life.replica.stop(() =>
+        this.#scheduler.after(0, () => {
+          if (this.life(id) === life) this.crash(id, false);
+        }),
+      ),
+    );
   }
 
   pause(id: NodeId): void {

@@ -29,7 +29,13 @@ export function convergence(world: Convergence): void {
   until(world, boundMs + CALL_BOUND_MS, 'no call is applied', () => workload.lastAppliedMs > healedMs);
   world.advance(scheduler.nowMs + AFTER_MS);
   workload.stop();
-  until(world, CALL_BOUND_MS, 'a call is not answered', () => workload.owed().length === 0, () => workload.owed().join('; '));
+  until(
+    world,
+    CALL_BOUND_MS,
+    'a call is not answered',
+    () => workload.owed().length === 0,
+    () => workload.owed().join('; '),
+  );
   unpinEverything(world);
   const endMs = plan.mostDurationMs + DURATION_SLACK_MS + boundMs;
   const state = () => cluster.life(cluster.leader ?? cluster.ids[0] ?? 0)?.replica.state;
@@ -39,14 +45,26 @@ export function convergence(world: Convergence): void {
     'a lapsed lease does not end',
     () => {
       const machine = state();
-      return machine !== undefined && LEASE_KEYS.every((key) => machine.claim(key, 0) === null) && machine.grants(null, 1, 0).items.length === 0;
+      return (
+        machine !== undefined && LEASE_KEYS.every((key) => machine.claim(key, 0) === null) && machine.grants(null, 1, 0).items.length === 0
+      );
     },
     () => JSON.stringify([LEASE_KEYS.map((key) => state()?.claim(key, 0)), state()?.grants(null, 10, 0)]),
   );
-  until(world, boundMs + IMAGE_BOUND_MS, 'nodes do not catch up', () => new Set(cluster.ids.map((id) => cluster.life(id)?.replica.appliedIndex)).size === 1, () =>
-    JSON.stringify(cluster.ids.map((id) => cluster.life(id)?.replica.appliedIndex ?? null)),
+  until(
+    world,
+    boundMs + IMAGE_BOUND_MS,
+    'nodes do not catch up',
+    () => new Set(cluster.ids.map((id) => cluster.life(id)?.replica.appliedIndex)).size === 1,
+    () => JSON.stringify(cluster.ids.map((id) => cluster.life(id)?.replica.appliedIndex ?? null)),
   );
-  until(world, boundMs, 'a wait is not answered though nobody holds anything', () => workload.waiting().length === 0, () => workload.waiting().join('; '));
+  until(
+    world,
+    boundMs,
+    'a wait is not answered though nobody holds anything',
+    () => workload.waiting().length === 0,
+    () => workload.waiting().join('; '),
+  );
   compareStates(world);
 }
 

@@ -1,6 +1,7 @@
 // What a simulated node has on its platter: survives the process, changes only by whole durable writes.
-import { EMPTY_CONF_STATE, EMPTY_HARD_STATE, type Entry, type HardState, type Index, type Term } from '../../src/raft/types.ts';
+
 import type { ImageMeta, LogWrite, RecordChecksum, Recovered, StateRecord } from '../../src/env.ts';
+import { EMPTY_CONF_STATE, EMPTY_HARD_STATE, type Entry, type HardState, type Index, type Term } from '../../src/raft/types.ts';
 
 interface Kept {
   readonly content: Uint8Array;

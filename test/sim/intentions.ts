@@ -53,9 +53,21 @@ export class Intentions {
     const roll = random.below(100);
     if (roll < 28) return { kind: 'claim', key, holder, durationMs: this.#durationMs() };
     if (roll < 38 && token !== undefined) {
-      return { kind: 'extend', key: nameOf(token), holder, durationMs: this.#durationMs(), fence: random.chance(0.5) ? (token.fence ?? null) : null };
+      return {
+        kind: 'extend',
+        key: nameOf(token),
+        holder,
+        durationMs: this.#durationMs(),
+        fence: random.chance(0.5) ? (token.fence ?? null) : null,
+      };
     }
-    if (roll < 46) return { kind: 'release', key: token === undefined ? key : nameOf(token), holder, fence: random.chance(0.5) ? (token?.fence ?? null) : null };
+    if (roll < 46)
+      return {
+        kind: 'release',
+        key: token === undefined ? key : nameOf(token),
+        holder,
+        fence: random.chance(0.5) ? (token?.fence ?? null) : null,
+      };
     if (roll < 52) return { kind: 'grant', id: random.chance(0.5) ? null : `${1_000_000 + this.#nextNumber()}`, ttlMs: this.#durationMs() };
     const grant = this.#grants.length > 0 ? random.pick(this.#grants) : null;
     if (roll < 58 && grant !== null) return { kind: 'renew', id: grant };
@@ -133,7 +145,14 @@ export class Intentions {
   #asserted(token: Assertion | undefined): readonly Assertion[] {
     if (token === undefined || this.#random.chance(0.2)) return [];
     const { holder = '', fence = 0 } = token;
-    return [this.#random.pick<Assertion>([{ ...nameOf(token), holder, fence }, { ...nameOf(token), holder, fence }, { ...nameOf(token), fence }, { ...nameOf(token), holder }])];
+    return [
+      this.#random.pick<Assertion>([
+        { ...nameOf(token), holder, fence },
+        { ...nameOf(token), holder, fence },
+        { ...nameOf(token), fence },
+        { ...nameOf(token), holder },
+      ]),
+    ];
   }
 }
 

@@ -1,7 +1,7 @@
 // The one history that all nodes must share: what the entry at each index was, who held what after it, what was acknowledged.
 import type { LeaseKey } from '../../src/lease/commands.ts';
 import type { Index, Term } from '../../src/raft/types.ts';
-import { keyName, type Application, type Tenure } from './facts.ts';
+import { type Application, keyName, type Tenure } from './facts.ts';
 
 export interface LedgerEntry {
   readonly index: Index;

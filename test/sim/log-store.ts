@@ -47,7 +47,15 @@ export class SimLogStore implements LogStore {
   #broken: Error | null = null;
   #closed = false;
 
-  constructor(disk: SimDisk, scheduler: Scheduler, process: Process, random: SeededRandom, mood: DiskMood, observer: StoreObserver, plant: (recovered: Recovered) => Recovered = (recovered) => recovered) {
+  constructor(
+    disk: SimDisk,
+    scheduler: Scheduler,
+    process: Process,
+    random: SeededRandom,
+    mood: DiskMood,
+    observer: StoreObserver,
+    plant: (recovered: Recovered) => Recovered = (recovered) => recovered,
+  ) {
     this.#disk = disk;
     this.#scheduler = scheduler;
     this.#process = process;
@@ -87,18 +95,28 @@ export class SimLogStore implements LogStore {
   append(given: LogWrite, done: Done): void {
     this.#observer.appending(given);
     const write = { hardState: given.hardState, entries: given.entries.map(copyEntry) };
-    this.#begin('append', write, () => {
-      this.#disk.append(write);
-      return undefined;
-    }, done);
+    this.#begin(
+      'append',
+      write,
+      () => {
+        this.#disk.append(write);
+        return undefined;
+      },
+      done,
+    );
   }
 
   saveState(meta: ImageMeta, records: readonly StateRecord[], done: Done): void {
     this.#observer.savingState(meta);
-    this.#begin('state', null, () => {
-      this.#disk.saveState(meta, records);
-      return undefined;
-    }, done);
+    this.#begin(
+      'state',
+      null,
+      () => {
+        this.#disk.saveState(meta, records);
+        return undefined;
+      },
+      done,
+    );
   }
 
   compact(index: Index): void {
@@ -143,12 +161,17 @@ export class SimLogStore implements LogStore {
   installImage(meta: ImageMeta, writer: ImageWriter, hardState: HardState | null, done: Done): void {
     if (!(writer instanceof SimImageWriter)) throw new Error('log store: a foreign image writer');
     const records = writer.finish();
-    this.#begin('image', { hardState, entries: [] }, () => {
-      const mismatch = records.mismatch(meta);
-      if (mismatch !== null) return new Error(`log store: ${mismatch}`);
-      this.#disk.installImage(meta, records, hardState);
-      return undefined;
-    }, done);
+    this.#begin(
+      'image',
+      { hardState, entries: [] },
+      () => {
+        const mismatch = records.mismatch(meta);
+        if (mismatch !== null) return new Error(`log store: ${mismatch}`);
+        this.#disk.installImage(meta, records, hardState);
+        return undefined;
+      },
+      done,
+    );
   }
 
   close(done: Done): void {

@@ -1,6 +1,6 @@
 // The simulator's command line: npm run sim -- --seed 42 --trace, or --seeds 1000 --from 1 [--seconds 60].
 import { parseArgs } from 'node:util';
-import { simulate, type SimulationResult } from './simulation.ts';
+import { type SimulationResult, simulate } from './simulation.ts';
 
 const { values } = parseArgs({
   options: {
@@ -12,7 +12,10 @@ const { values } = parseArgs({
   },
 });
 
-process.exitCode = values.seed === undefined ? runMany(Number(values.from), Number(values.seeds), Number(values.seconds ?? Number.POSITIVE_INFINITY)) : runOne(Number(values.seed), values.trace);
+process.exitCode =
+  values.seed === undefined
+    ? runMany(Number(values.from), Number(values.seeds), Number(values.seconds ?? Number.POSITIVE_INFINITY))
+    : runOne(Number(values.seed), values.trace);
 
 function runOne(seed: number, trace: boolean): number {
   print(`seed ${seed}`);

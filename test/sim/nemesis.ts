@@ -1,11 +1,12 @@
 // Breaks things: draws one fault after another from those that the plan allows, and in the end makes everything whole.
+
+import { unreachable } from '../../src/assert.ts';
 import type { NodeId } from '../../src/raft/types.ts';
 import type { Cluster } from './cluster.ts';
 import { CALM_DISK, CALM_NETWORK, type Fault, type Plan } from './plan.ts';
 import type { SeededRandom } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { Story } from './story.ts';
-import { unreachable } from '../../src/assert.ts';
 
 export class Nemesis {
   readonly #plan: Plan;
@@ -57,26 +58,41 @@ export class Nemesis {
     this.#tell(`${fault} (leader ${leader ?? 'nobody'}, else n${victim})`);
     switch (fault) {
       case 'crash-leader':
-        return this.#crash(leader ?? victim);
+        this.#crash(leader ?? victim);
+        return;
       case 'crash-one':
-        return this.#crash(victim);
+        this.#crash(victim);
+        return;
       case 'crash-all':
         for (const id of ids) this.#crash(id);
         return;
       case 'pause-leader':
-        return this.#pause(leader ?? victim);
+        this.#pause(leader ?? victim);
+        return;
       case 'pause-one':
-        return this.#pause(victim);
+        this.#pause(victim);
+        return;
       case 'isolate-leader':
-        return this.#cut(pairsBetween([leader ?? victim], ids), 'both');
+        this.#cut(pairsBetween([leader ?? victim], ids), 'both');
+        return;
       case 'isolate-one':
-        return this.#cut(pairsBetween([victim], ids), 'both');
+        this.#cut(pairsBetween([victim], ids), 'both');
+        return;
       case 'one-way':
-        return this.#cut(pairsBetween([this.#random.chance(0.5) ? (leader ?? victim) : victim], ids), this.#random.chance(0.5) ? 'out' : 'in');
+        this.#cut(pairsBetween([this.#random.chance(0.5) ? (leader ?? victim) : victim], ids), this.#random.chance(0.5) ? 'out' : 'in');
+        return;
       case 'split':
-        return this.#cut(pairsBetween(ids.filter(() => this.#random.chance(0.5)), ids), 'both');
+        this.#cut(
+          pairsBetween(
+            ids.filter(() => this.#random.chance(0.5)),
+            ids,
+          ),
+          'both',
+        );
+        return;
       case 'bridge':
-        return this.#cut([[victim, this.#random.pick(ids)]], 'both');
+        this.#cut([[victim, this.#random.pick(ids)]], 'both');
+        return;
       case 'reset':
         for (const other of ids) if (other !== victim && this.#random.chance(0.5)) network.reset(victim, other);
         return;
@@ -84,35 +100,46 @@ export class Nemesis {
         const mood = this.#cluster.mood(this.#random.chance(0.5) ? (leader ?? victim) : victim);
         const mostMs = this.#random.pick([20, 100, 1_000]);
         Object.assign(mood, { leastMs: mostMs / 4, mostMs });
-        return this.#later(100, 2_000, () => Object.assign(mood, { leastMs: this.#plan.disk.leastMs, mostMs: this.#plan.disk.mostMs }));
+        this.#later(100, 2_000, () => Object.assign(mood, { leastMs: this.#plan.disk.leastMs, mostMs: this.#plan.disk.mostMs }));
+        return;
       }
       case 'failing-disk':
         this.#cluster.mood(victim).writesBeforeFailure = this.#random.below(10);
-        return this.#later(500, 2_000, () => this.#cluster.start(victim));
+        this.#later(500, 2_000, () => this.#cluster.start(victim));
+        return;
       case 'slow-network': {
         const mostMs = this.#random.pick([10, 50, 300]);
         Object.assign(network.mood, { leastMs: mostMs / 5, mostMs });
-        return this.#later(200, 2_000, () => Object.assign(network.mood, { leastMs: this.#plan.network.leastMs, mostMs: this.#plan.network.mostMs }));
+        this.#later(200, 2_000, () =>
+          Object.assign(network.mood, { leastMs: this.#plan.network.leastMs, mostMs: this.#plan.network.mostMs }),
+        );
+        return;
       }
       case 'lossy-network': {
         Object.assign(network.mood, { loss: this.#random.pick([0.05, 0.3]), duplicate: 0.1, reorder: 0.2 });
         const { loss, duplicate, reorder } = this.#plan.network;
-        return this.#later(200, 2_000, () => Object.assign(network.mood, { loss, duplicate, reorder }));
+        this.#later(200, 2_000, () => Object.assign(network.mood, { loss, duplicate, reorder }));
+        return;
       }
       case 'transfer': {
         const life = leader === null ? null : this.#cluster.life(leader);
         if (life === null || life.process.paused) return;
-        life.process.call(() => life.replica.transfer(this.#random.chance(0.5) ? null : `n${victim}`, (result) => this.#tell(`transfer: ${JSON.stringify(result)}`)));
+        life.process.call(() =>
+          life.replica.transfer(this.#random.chance(0.5) ? null : `n${victim}`, (result) =>
+            this.#tell(`transfer: ${JSON.stringify(result)}`),
+          ),
+        );
         return;
       }
       case 'stop-one':
         this.#cluster.stop(victim);
-        return this.#later(500, 3_000, () => {
+        this.#later(500, 3_000, () => {
           this.#cluster.start(victim);
           // Sometimes stopped again while it has hardly begun.
           if (this.#random.chance(0.3)) this.#later(0, 20, () => this.#cluster.stop(victim));
           this.#later(500, 1_000, () => this.#cluster.start(victim));
         });
+        return;
       case 'far-behind': {
         // Long enough to need the state instead of the log, then a slow disk to take it with, and another leader to send it.
         const mood = this.#cluster.mood(victim);
@@ -121,10 +148,11 @@ export class Nemesis {
         this.#later(300, 2_000, () => {
           if (leader !== null && leader !== victim && this.#random.chance(0.5)) this.#pause(leader);
         });
-        return this.#later(2_500, 4_000, () => Object.assign(mood, { leastMs: this.#plan.disk.leastMs, mostMs: this.#plan.disk.mostMs }));
+        this.#later(2_500, 4_000, () => Object.assign(mood, { leastMs: this.#plan.disk.leastMs, mostMs: this.#plan.disk.mostMs }));
+        return;
       }
       default:
-        return unreachable(fault);
+        unreachable(fault);
     }
   }
 

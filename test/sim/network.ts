@@ -184,7 +184,10 @@ export class Network {
     const epoch = link.epoch;
     if (epoch !== 0) {
       link.epoch = 0;
-      for (const [end, peer] of [[one, other], [other, one]] as const) {
+      for (const [end, peer] of [
+        [one, other],
+        [other, one],
+      ] as const) {
         const endpoint = this.#endpoints.get(end);
         const incoming = this.#direction(peer, end);
         incoming.held = [];

@@ -21,7 +21,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     title: 'a node forgets its vote in a restart',
     property: 'promises',
     seeds: 300,
-    options: { envFault: { recovered: (recovered) => ({ ...recovered, hardState: { ...recovered.hardState, vote: NONE } }) }, replan: manyCrashes },
+    options: {
+      envFault: { recovered: (recovered) => ({ ...recovered, hardState: { ...recovered.hardState, vote: NONE } }) },
+      replan: manyCrashes,
+    },
   },
   {
     title: 'a node forgets its vote in a restart, and nobody looks at votes',
@@ -67,7 +70,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
 
 /** Short terms, and nodes that come back in the midst of them. */
 function manyCrashes(plan: Plan): Plan {
-  return { ...plan, nodes: 3, faults: ['crash-leader', 'crash-one', 'crash-one', 'isolate-one'], faultEveryMs: 100, clocks: plan.clocks.concat(plan.clocks, plan.clocks).slice(0, 3) };
+  return {
+    ...plan,
+    nodes: 3,
+    faults: ['crash-leader', 'crash-one', 'crash-one', 'isolate-one'],
+    faultEveryMs: 100,
+    clocks: plan.clocks.concat(plan.clocks, plan.clocks).slice(0, 3),
+  };
 }
 
 /** Says that an append is durable as soon as it is asked for. */
@@ -115,6 +124,8 @@ function withoutFences(command: unknown): unknown {
   const place = command[0] === 'put' ? 4 : command[0] === 'delete' ? 2 : command[0] === 'txn' ? 1 : -1;
   const assertions: unknown = command[place];
   if (!Array.isArray(assertions)) return command;
-  const weakened = assertions.map((assertion: unknown[]) => (assertion[3] === null ? assertion : assertion.map((field, at) => (at === 4 ? null : field))));
+  const weakened = assertions.map((assertion: unknown[]) =>
+    assertion[3] === null ? assertion : assertion.map((field, at) => (at === 4 ? null : field)),
+  );
   return command.map((field: unknown, at) => (at === place ? weakened : field));
 }

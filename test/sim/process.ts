@@ -36,9 +36,10 @@ export class Process {
   after(delayMs: number, timer: boolean, run: () => void): Cancel {
     let cancelled = false;
     const cancel = this.#scheduler.after(delayMs, () => {
-      if (!cancelled) this.#arrive(timer, () => {
-        if (!cancelled) run();
-      });
+      if (!cancelled)
+        this.#arrive(timer, () => {
+          if (!cancelled) run();
+        });
     });
     return () => {
       cancelled = true;

@@ -1,7 +1,7 @@
 // One run: a cluster, clients and a nemesis from one seed, judged by all properties; then everything is healed and must agree.
 import type { NodeId } from '../../src/raft/types.ts';
 import { Cluster, type EnvFault } from './cluster.ts';
-import { convergence, type Convergence } from './convergence.ts';
+import { type Convergence, convergence } from './convergence.ts';
 import type { Fact } from './facts.ts';
 import { LEASE_KEYS } from './intentions.ts';
 import { Ledger } from './ledger.ts';

@@ -4,7 +4,7 @@ import type { Transport } from '../../src/env.ts';
 import { checksum } from '../../src/io/codec.ts';
 import type { NodeId } from '../../src/raft/types.ts';
 import { entriesOf, logStoreSuite } from '../io/log-store.suite.ts';
-import { transportSuite, type TransportWorld } from '../io/transport.suite.ts';
+import { type TransportWorld, transportSuite } from '../io/transport.suite.ts';
 import { SimClock } from './clock.ts';
 import { SimDisk } from './disk.ts';
 import { SimLogStore, type StoreObserver } from './log-store.ts';
@@ -139,7 +139,11 @@ describe('a simulated process', () => {
     const random = new SeededRandom(3);
     for (let round = 0; round < 200; round += 1) {
       const scheduler = new Scheduler();
-      const clock = new SimClock(scheduler, new Process(scheduler, enter), random, { zeroMs: random.between(0, 1e9), rate: random.between(0.9, 1.1), latenessMs: 0 });
+      const clock = new SimClock(scheduler, new Process(scheduler, enter), random, {
+        zeroMs: random.between(0, 1e9),
+        rate: random.between(0.9, 1.1),
+        latenessMs: 0,
+      });
       const startMs = clock.now();
       let firedMs = 0;
       clock.after(123.4, () => {
@@ -155,7 +159,14 @@ describe('the scheduler', () => {
   test('runs events in order of time, and at one time in the order in which they were planned', () => {
     const scheduler = new Scheduler();
     const seen: number[] = [];
-    for (const [name, delayMs] of [[1, 30], [2, 10], [3, 10], [4, 20], [5, 0]] as const) scheduler.after(delayMs, () => seen.push(name));
+    for (const [name, delayMs] of [
+      [1, 30],
+      [2, 10],
+      [3, 10],
+      [4, 20],
+      [5, 0],
+    ] as const)
+      scheduler.after(delayMs, () => seen.push(name));
     scheduler.after(10, () => seen.push(99))();
     scheduler.runUntil(1_000);
     expect(seen).toEqual([5, 2, 3, 4, 1]);

@@ -8,7 +8,12 @@ import { type Application, type Fact, keyName, sameTenure, type Tenure, type Ten
 import type { Ledger } from './ledger.ts';
 
 /** A planted fault: carries out an entry in another way than the state machine does. */
-export type ApplyFault = (apply: (entry: EntryContext, command: unknown) => Outcome, entry: EntryContext, command: unknown, machine: StateMachine) => Outcome;
+export type ApplyFault = (
+  apply: (entry: EntryContext, command: unknown) => Outcome,
+  entry: EntryContext,
+  command: unknown,
+  machine: StateMachine,
+) => Outcome;
 
 export interface WitnessHost {
   readonly nowMs: number;
@@ -23,11 +28,17 @@ export interface WitnessHost {
 
 /** Stands between the caller and the two methods of every `StateMachine` until the returned function is called. Not to be nested. */
 export function witnessStateMachines(host: WitnessHost): () => void {
-  const original = { apply: StateMachine.prototype.apply, skip: StateMachine.prototype.skip, finishRestore: StateMachine.prototype.finishRestore };
+  const original = {
+    apply: StateMachine.prototype.apply,
+    skip: StateMachine.prototype.skip,
+    finishRestore: StateMachine.prototype.finishRestore,
+  };
   StateMachine.prototype.apply = function apply(this: StateMachine, entry: EntryContext, command: unknown): Outcome {
     const carryOut = (at: EntryContext, given: unknown): Outcome => original.apply.call(this, at, given);
     const { fault } = host;
-    return witness(host, this, entry, fromTuple(command), () => (fault === null ? carryOut(entry, command) : fault(carryOut, entry, command, this)));
+    return witness(host, this, entry, fromTuple(command), () =>
+      fault === null ? carryOut(entry, command) : fault(carryOut, entry, command, this),
+    );
   };
   StateMachine.prototype.skip = function skip(this: StateMachine, index: Index): void {
     witness(host, this, { index, term: 0, timeMs: 0 }, null, () => {
@@ -56,7 +67,8 @@ function witness<Result extends Outcome | null>(
   const known = ledger.entries.get(entry.index);
   const isFirst = known === undefined;
   const falseAssertion = isFirst ? firstFalse(machine, command) : null;
-  const grants = isFirst && command?.kind === 'expire' ? command.items.map((item) => item.id).filter((id) => machine.grant(id, 0) !== null) : [];
+  const grants =
+    isFirst && command?.kind === 'expire' ? command.items.map((item) => item.id).filter((id) => machine.grant(id, 0) !== null) : [];
   const result = carryOut();
   const text = command === null ? null : canonical(command);
   const outcome = result === null ? null : JSON.stringify(result);

@@ -151,36 +151,43 @@ export class Workload {
   }
 
   #submit(name: string, node: NodeId, command: Command, done: (call: Call | null) => void): void {
-    this.#reach(node, () => done(null), (life) => {
-      const call: Call = {
-        id: this.#takeId(),
-        client: name,
-        node,
-        command,
-        text: canonical(command),
-        tag: tagOf(command),
-        beganMs: this.#scheduler.nowMs,
-        floor: this.#ledger.acknowledged,
-        settled: null,
-      };
-      const pending = this.#begin(life, `call ${call.id} on n${node} ${call.text}`, false);
-      this.#tell(name, pending.what);
-      this.#host.tell({ kind: 'call-began', call });
-      life.replica.submit(command, (settled) => {
-        this.#pending.delete(pending);
-        this.#tell(name, `call ${call.id} ${settled.kind === 'applied' ? `at ${settled.index}: ${JSON.stringify(settled.outcome)}` : JSON.stringify(settled.failure)}`);
-        this.#host.tell({ kind: 'call-ended', call, settled });
-        call.settled = settled;
-        if (settled.kind === 'applied') {
-          this.#ledger.acknowledged = Math.max(this.#ledger.acknowledged, settled.index);
-          this.applied += 1;
-          this.lastAppliedMs = this.#scheduler.nowMs;
-        } else {
-          this.failed += 1;
-        }
-        done(call);
-      });
-    });
+    this.#reach(
+      node,
+      () => done(null),
+      (life) => {
+        const call: Call = {
+          id: this.#takeId(),
+          client: name,
+          node,
+          command,
+          text: canonical(command),
+          tag: tagOf(command),
+          beganMs: this.#scheduler.nowMs,
+          floor: this.#ledger.acknowledged,
+          settled: null,
+        };
+        const pending = this.#begin(life, `call ${call.id} on n${node} ${call.text}`, false);
+        this.#tell(name, pending.what);
+        this.#host.tell({ kind: 'call-began', call });
+        life.replica.submit(command, (settled) => {
+          this.#pending.delete(pending);
+          this.#tell(
+            name,
+            `call ${call.id} ${settled.kind === 'applied' ? `at ${settled.index}: ${JSON.stringify(settled.outcome)}` : JSON.stringify(settled.failure)}`,
+          );
+          this.#host.tell({ kind: 'call-ended', call, settled });
+          call.settled = settled;
+          if (settled.kind === 'applied') {
+            this.#ledger.acknowledged = Math.max(this.#ledger.acknowledged, settled.index);
+            this.applied += 1;
+            this.lastAppliedMs = this.#scheduler.nowMs;
+          } else {
+            this.failed += 1;
+          }
+          done(call);
+        });
+      },
+    );
   }
 
   #read(client: Client, consistency: 'linearizable' | 'stale', done: () => void): void {
@@ -285,7 +292,6 @@ export class Workload {
     this.#story.tell(this.#scheduler.nowMs, who, what);
   }
 }
-
 
 const THINK_MOST_MS = 60;
 const KEEP_CHANCE = 0.3;

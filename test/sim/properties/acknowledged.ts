@@ -19,7 +19,8 @@ export class Acknowledged implements Property {
     if (fact.kind === 'applied' && fact.application.command !== null) {
       const text = this.#world.ledger.entries.get(fact.application.index)?.text ?? '';
       const earlier = this.#applied.get(text);
-      if (earlier !== undefined && this.#unique.has(text)) throw new Violation(this.name, `${text} is applied at ${fact.application.index} and was at ${earlier}`);
+      if (earlier !== undefined && this.#unique.has(text))
+        throw new Violation(this.name, `${text} is applied at ${fact.application.index} and was at ${earlier}`);
       this.#applied.set(text, fact.application.index);
     }
     if (fact.kind === 'call-began' && fact.call.tag !== null) this.#unique.add(fact.call.text);
@@ -31,8 +32,10 @@ export class Acknowledged implements Property {
   #check(call: Call, index: Index, outcome: string): void {
     const entry = this.#world.ledger.entries.get(index);
     if (entry === undefined) throw new Violation(this.name, `call ${call.id} was told of index ${index}, which nobody has applied`);
-    if (entry.text !== call.text) throw new Violation(this.name, `call ${call.id} (${call.text}) was told of index ${index}, where ${entry.text} stands`);
-    if (entry.outcome !== outcome) throw new Violation(this.name, `call ${call.id} at ${index} was told ${outcome}, the log says ${entry.outcome}`);
+    if (entry.text !== call.text)
+      throw new Violation(this.name, `call ${call.id} (${call.text}) was told of index ${index}, where ${entry.text} stands`);
+    if (entry.outcome !== outcome)
+      throw new Violation(this.name, `call ${call.id} at ${index} was told ${outcome}, the log says ${entry.outcome}`);
     const holding = this.#world.members.filter((node) => this.#world.disk(node).has(index, entry.term));
     if (holding.length * 2 <= this.#world.members.length) {
       throw new Violation(this.name, `call ${call.id} at ${index} is acknowledged and on the disks of ${JSON.stringify(holding)} only`);

@@ -11,7 +11,8 @@ export class ElectionSafety implements Property {
   observe(fact: Fact): void {
     if (fact.kind !== 'leads') return;
     const other = this.#leaders.get(fact.term);
-    if (other !== undefined && other !== fact.node) throw new Violation(this.name, `n${other} and n${fact.node} both lead term ${fact.term}`);
+    if (other !== undefined && other !== fact.node)
+      throw new Violation(this.name, `n${other} and n${fact.node} both lead term ${fact.term}`);
     this.#leaders.set(fact.term, fact.node);
   }
 }

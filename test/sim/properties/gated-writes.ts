@@ -19,7 +19,10 @@ export class GatedWrites implements Property {
     const refusedForIt = outcome.kind === 'refused' && outcome.refusal.code === 'assertion-failed';
     if (falseAssertion !== null && outcome.kind !== 'refused') {
       const tenure = this.#world.ledger.tenureAt(falseAssertion, index - 1);
-      throw new Violation(this.name, `entry ${index} is applied though ${JSON.stringify(falseAssertion)} is false: ${describeTenure(tenure)}`);
+      throw new Violation(
+        this.name,
+        `entry ${index} is applied though ${JSON.stringify(falseAssertion)} is false: ${describeTenure(tenure)}`,
+      );
     }
     if (falseAssertion === null && refusedForIt) {
       throw new Violation(this.name, `entry ${index} is refused though all it asserts holds: ${JSON.stringify(command.assert)}`);

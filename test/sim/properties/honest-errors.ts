@@ -19,7 +19,8 @@ export class HonestErrors implements Property {
     if (fact.kind === 'applied') {
       const text = this.#world.ledger.entries.get(fact.application.index)?.text ?? '';
       const call = this.#failed.get(text);
-      if (call !== undefined) throw new Violation(this.name, `call ${call} failed definitely, and is applied at ${fact.application.index}: ${text}`);
+      if (call !== undefined)
+        throw new Violation(this.name, `call ${call} failed definitely, and is applied at ${fact.application.index}: ${text}`);
       this.#applied.add(text);
     }
     if (fact.kind !== 'call-ended') return;

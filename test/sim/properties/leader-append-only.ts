@@ -26,10 +26,14 @@ export class LeaderAppendOnly implements Property {
     for (const entry of fact.write.entries) {
       const there = disk.termAt(entry.index);
       if (there !== undefined && there !== entry.term) {
-        throw new Violation(this.name, `n${fact.node} leads term ${term} and replaces entry ${entry.index} of term ${there} by one of ${entry.term}`);
+        throw new Violation(
+          this.name,
+          `n${fact.node} leads term ${term} and replaces entry ${entry.index} of term ${there} by one of ${entry.term}`,
+        );
       }
     }
     const last = fact.write.entries.at(-1)?.index ?? 0;
-    if (last < disk.lastIndex) throw new Violation(this.name, `n${fact.node} leads term ${term} and cuts its log from ${disk.lastIndex} to ${last}`);
+    if (last < disk.lastIndex)
+      throw new Violation(this.name, `n${fact.node} leads term ${term} and cuts its log from ${disk.lastIndex} to ${last}`);
   }
 }

@@ -40,6 +40,9 @@ export class LeaderCompleteness implements Property {
     const { index, term, byTerm } = this.#last;
     // An entry may be committed long after its own term; leaders between need not have it (Figure 8).
     if (index === 0 || byTerm >= led || this.#world.holds(node, index, term)) return;
-    throw new Violation(this.name, `n${node} leads term ${led} without entry ${index} of term ${term}, which was committed by term ${byTerm}`);
+    throw new Violation(
+      this.name,
+      `n${node} leads term ${led} without entry ${index} of term ${term}, which was committed by term ${byTerm}`,
+    );
   }
 }

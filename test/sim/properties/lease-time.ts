@@ -16,7 +16,8 @@ export class LeaseTime implements Property {
     if (fact.kind !== 'applied' || fact.application.command === null) return;
     const { index, timeMs, atMs } = fact.application;
     if (timeMs < this.#lastMs) throw new Violation(this.name, `entry ${index} has time ${timeMs} after ${this.#lastMs}`);
-    if (timeMs > atMs * this.#world.fastestRate + 1) throw new Violation(this.name, `entry ${index} has time ${timeMs}, but only ${atMs.toFixed(3)} have passed`);
+    if (timeMs > atMs * this.#world.fastestRate + 1)
+      throw new Violation(this.name, `entry ${index} has time ${timeMs}, but only ${atMs.toFixed(3)} have passed`);
     this.#lastMs = timeMs;
   }
 }

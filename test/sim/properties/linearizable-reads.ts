@@ -8,10 +8,16 @@ export class LinearizableReads implements Property {
 
   observe(fact: Fact): void {
     if (fact.kind === 'read-ended' && fact.read.consistency === 'linearizable' && fact.index < fact.read.floor) {
-      throw new Violation(this.name, `read ${fact.read.id} on n${fact.read.node} answers at ${fact.index}, but ${fact.read.floor} was known before it began`);
+      throw new Violation(
+        this.name,
+        `read ${fact.read.id} on n${fact.read.node} answers at ${fact.index}, but ${fact.read.floor} was known before it began`,
+      );
     }
     if (fact.kind === 'call-ended' && fact.settled.kind === 'applied' && fact.settled.index <= fact.call.floor) {
-      throw new Violation(this.name, `call ${fact.call.id} takes place at ${fact.settled.index}, but ${fact.call.floor} was known before it began`);
+      throw new Violation(
+        this.name,
+        `call ${fact.call.id} takes place at ${fact.settled.index}, but ${fact.call.floor} was known before it began`,
+      );
     }
   }
 }

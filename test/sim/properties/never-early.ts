@@ -33,7 +33,8 @@ export class NeverEarly implements Property {
     if (fact.kind !== 'applied' || fact.application.command?.kind !== 'expire') return;
     const { atMs } = fact.application;
     for (const { name, before, after } of fact.application.changes) {
-      if (before !== null && after === null && before.session === null) this.#check(`${name} with fence ${before.fence}`, atMs, this.#claims);
+      if (before !== null && after === null && before.session === null)
+        this.#check(`${name} with fence ${before.fence}`, atMs, this.#claims);
     }
     for (const id of fact.application.endedGrants) {
       this.#grantsEnded.set(id, atMs);

@@ -17,7 +17,10 @@ export class NeverResurrected implements Property {
     if (fact.kind === 'read-ended') {
       const wanted = ledger.tenureAt(fact.read.key, fact.stateIndex);
       if (!sameTenure(wanted, fact.tenure)) {
-        throw new Violation(this.name, `a ${fact.read.consistency} read of the state at ${fact.stateIndex} shows ${describeTenure(fact.tenure)}, the log says ${describeTenure(wanted)}`);
+        throw new Violation(
+          this.name,
+          `a ${fact.read.consistency} read of the state at ${fact.stateIndex} shows ${describeTenure(fact.tenure)}, the log says ${describeTenure(wanted)}`,
+        );
       }
     }
     if (fact.kind === 'call-ended' && fact.settled.kind === 'applied' && fact.settled.outcome.kind === 'claim') {

@@ -43,6 +43,7 @@ function objection({ command, index, term, endedGrants }: Application, { name, b
         return 'nothing that ends a tenure';
     }
   }
-  if (before !== null && after !== null && (before.fence !== after.fence || before.holder !== after.holder)) return 'no vacancy between them';
+  if (before !== null && after !== null && (before.fence !== after.fence || before.holder !== after.holder))
+    return 'no vacancy between them';
   return null;
 }

@@ -9,7 +9,8 @@ export class Pins implements Property {
   observe(fact: Fact): void {
     if (fact.kind !== 'applied' || fact.application.command?.kind !== 'expire') return;
     for (const { name, before, after } of fact.application.changes) {
-      if (before?.pinned === true && after === null) throw new Violation(this.name, `${name} expired at ${fact.application.index} while it was pinned`);
+      if (before?.pinned === true && after === null)
+        throw new Violation(this.name, `${name} expired at ${fact.application.index} while it was pinned`);
     }
   }
 }

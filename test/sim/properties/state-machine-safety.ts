@@ -17,7 +17,8 @@ export class StateMachineSafety implements Property {
   observe(fact: Fact): void {
     switch (fact.kind) {
       case 'applied-again':
-        if (fact.difference !== null) throw new Violation(this.name, `n${fact.node} applies another entry ${fact.index}: ${fact.difference}`);
+        if (fact.difference !== null)
+          throw new Violation(this.name, `n${fact.node} applies another entry ${fact.index}: ${fact.difference}`);
         return;
       case 'dumped':
         this.#compare(this.#dumps, fact.index, fact.node, fact.hash);
@@ -32,6 +33,7 @@ export class StateMachineSafety implements Property {
   #compare(images: Map<Index, Image>, index: Index, node: NodeId, figure: string): void {
     const other = images.get(index);
     if (other === undefined) images.set(index, { node, figure });
-    else if (other.figure !== figure) throw new Violation(this.name, `at index ${index} n${other.node} has ${other.figure}, n${node} has ${figure}`);
+    else if (other.figure !== figure)
+      throw new Violation(this.name, `at index ${index} n${other.node} has ${other.figure}, n${node} has ${figure}`);
   }
 }

@@ -15,10 +15,17 @@ export class Waiters implements Property {
   observe(fact: Fact): void {
     if (fact.kind !== 'wait-ended') return;
     const { wait, index, appliedIndex } = fact;
-    if (appliedIndex < wait.floor) throw new Violation(this.name, `wait ${wait.id} is told of ${appliedIndex}, before ${wait.floor} which was acknowledged when it began`);
+    if (appliedIndex < wait.floor)
+      throw new Violation(
+        this.name,
+        `wait ${wait.id} is told of ${appliedIndex}, before ${wait.floor} which was acknowledged when it began`,
+      );
     // The barrier's index is told; the state that was looked at may be a little later.
     for (let at = index; at <= appliedIndex; at += 1) if (this.#world.ledger.tenureAt(wait.key, at) === null) return;
     const tenure = this.#world.ledger.tenureAt(wait.key, appliedIndex);
-    throw new Violation(this.name, `wait ${wait.id} is told of a vacancy from ${index} to ${appliedIndex}, but it is held by ${describeTenure(tenure)}`);
+    throw new Violation(
+      this.name,
+      `wait ${wait.id} is told of a vacancy from ${index} to ${appliedIndex}, but it is held by ${describeTenure(tenure)}`,
+    );
   }
 }
