@@ -36,7 +36,8 @@ export class ImageReceiver {
 
   take(from: NodeId, frame: PeerFrame & { readonly kind: 'image' }): void {
     if (frame.position === 0) {
-      this.stop();
+      // The one before is displaced; its sender must not wait for it.
+      if (this.#receiving !== null) this.#giveUp(this.#receiving);
       this.#receiving = { from, id: frame.id, writer: this.#seams.store.beginImage(), state: this.#host.newState(), position: 0 };
     }
     const receiving = this.#receiving;

@@ -2,6 +2,8 @@
 import type { Cancel, Clock, ImageReader, LogStore, PeerFrame } from '../env.ts';
 import type { NodeId, Term } from '../raft/types.ts';
 
+/** A receiver that says nothing for so long has lost the piece, or its answer was lost. */
+const ANSWER_MS = 10_000;
 /** After a piece that the network did not take. */
 const RETRY_MS = 20;
 
@@ -17,7 +19,8 @@ interface Sending {
   readonly reader: ImageReader;
   position: number;
   sentLast: boolean;
-  retry: Cancel | null;
+  /** Until the piece is tried again, or its answer is given up. */
+  timer: Cancel | null;
 }
 
 /** One image at a time for each peer. */
@@ -39,7 +42,7 @@ export class ImageSender {
   /** Begins anew when one is under way already. */
   start(to: NodeId, term: Term): void {
     this.#forget(to);
-    const sending: Sending = { id: this.#nextId++, term, reader: this.#store.openImage(), position: 0, sentLast: false, retry: null };
+    const sending: Sending = { id: this.#nextId++, term, reader: this.#store.openImage(), position: 0, sentLast: false, timer: null };
     this.#sending.set(to, sending);
     this.#sendNext(to, sending);
   }
@@ -77,8 +80,11 @@ export class ImageSender {
   }
 
   #sendPiece(to: NodeId, sending: Sending, frame: PeerFrame): void {
-    if (this.#sending.get(to) !== sending || this.#host.send(to, frame)) return;
-    sending.retry = this.#clock.after(RETRY_MS, () => this.#sendPiece(to, sending, frame));
+    if (this.#sending.get(to) !== sending) return;
+    sending.timer?.();
+    sending.timer = this.#host.send(to, frame)
+      ? this.#clock.after(ANSWER_MS, () => this.#finish(to, false))
+      : this.#clock.after(RETRY_MS, () => this.#sendPiece(to, sending, frame));
   }
 
   #finish(to: NodeId, ok: boolean): void {
@@ -89,7 +95,7 @@ export class ImageSender {
   #forget(to: NodeId): void {
     const sending = this.#sending.get(to);
     if (sending === undefined) return;
-    sending.retry?.();
+    sending.timer?.();
     sending.reader.close();
     this.#sending.delete(to);
   }

@@ -24,6 +24,7 @@ export class LogWriter {
   readonly #host: LogWriterHost;
   #queue: QueuedAppend[] = [];
   #writing = false;
+  #installing = false;
   /** Term and vote as they are on the disk. */
   #durable: HardState;
 
@@ -39,9 +40,9 @@ export class LogWriter {
     return this.#writing;
   }
 
-  /** Whether a received state waits to be installed. */
-  get awaitsInstall(): boolean {
-    return this.#queue.some(({ append }) => append.snapshot !== null);
+  /** Whether a received state is being installed or waits for it: the state here is void then, and must not be saved any more. */
+  get isInstalling(): boolean {
+    return this.#installing || this.#queue.some(({ append }) => append.snapshot !== null);
   }
 
   /**
@@ -90,9 +91,11 @@ export class LogWriter {
 
   #install(queued: QueuedAppend, snapshot: SnapshotMeta): void {
     this.#writing = true;
+    this.#installing = true;
     const { hardState } = queued.append;
     this.#host.install(snapshot, hardState ?? this.#durable, (error) => {
       this.#writing = false;
+      this.#installing = false;
       if (error !== undefined) {
         this.#host.fatal(error);
         return;

@@ -106,7 +106,7 @@ export class Loop {
 
   /** Writes the state down before the end, so that the next start need not apply so much. */
   saveLast(done: () => void): void {
-    if (!this.#isAlive || this.#saver.isSaving) done();
+    if (!this.#isAlive || this.#saver.isSaving || this.writer.isInstalling) done();
     else this.#saver.save(this.applier.state, this.applier.term, this.raft.conf, done);
   }
 
@@ -164,7 +164,7 @@ export class Loop {
     if (!this.#isAlive) return;
     this.#dropUnwantedImage();
     this.#host.turned();
-    this.#saver.maybeSave(this.applier.state, this.applier.term, () => this.raft.conf);
+    if (!this.writer.isInstalling) this.#saver.maybeSave(this.applier.state, this.applier.term, () => this.raft.conf);
   }
 
   #step(message: PeerMessage): void {
@@ -239,7 +239,7 @@ export class Loop {
 
   #imageReceived(from: NodeId, term: Term, received: ReceivedImage): void {
     // One that Raft has taken already comes first; the leader finds out by itself whether a newer one is still needed.
-    const unwanted = this.writer.awaitsInstall ? received : this.#received;
+    const unwanted = this.writer.isInstalling ? received : this.#received;
     unwanted?.writer.abort();
     if (unwanted === received) return;
     this.#received = received;
@@ -250,7 +250,7 @@ export class Loop {
 
   /** Raft did not take the received image: it brings nothing, or its leader is none any more. */
   #dropUnwantedImage(): void {
-    if (this.#received === null || this.writer.awaitsInstall) return;
+    if (this.#received === null || this.writer.isInstalling) return;
     this.#received.writer.abort();
     this.#received = null;
   }

@@ -21,8 +21,8 @@ export interface ReadsHost {
   /** Asks for a barrier (here when this node leads, else of the leader). False when there is nobody to ask. */
   requestBarrier(id: number): boolean;
   appliedIndex(): Index;
-  /** Answers with the state as it is now. */
-  serve(read: ReadAnswer, index: Index, timeMs: number | null): void;
+  /** Answers with the state as it is now, which may be later than the barrier's. */
+  serve(read: ReadAnswer, timeMs: number | null): void;
 }
 
 export class Reads {
@@ -67,7 +67,7 @@ export class Reads {
       const barrier = this.#confirmed[0] as ConfirmedBarrier;
       if (barrier.index > this.#host.appliedIndex()) return;
       this.#confirmed.shift();
-      for (const read of barrier.reads) this.#host.serve(read.answer, barrier.index, barrier.timeMs);
+      for (const read of barrier.reads) this.#host.serve(read.answer, barrier.timeMs);
     }
   }
 

@@ -75,7 +75,7 @@ export class Replica implements Service {
     const wake = () => this.#loop.wake();
     this.#lessor = new PrimaryLessor(
       env.clock,
-      { state: () => this.state, propose: (command, done) => this.#add(command, true, done) },
+      { state: () => this.state, propose: (command, done) => this.#expire(command, done) },
       config.electionTimeoutMs,
       this.#limits.maxExpiryBatch,
     );
@@ -84,7 +84,7 @@ export class Replica implements Service {
     this.#reads = new Reads({
       requestBarrier: (id) => this.#barriers.ask(id),
       appliedIndex: () => this.appliedIndex,
-      serve: (answer, index, timeMs) => this.#serve(answer, index, timeMs ?? this.#lessor.now()),
+      serve: (answer, timeMs) => this.#serve(answer, timeMs ?? this.#lessor.now()),
     });
     this.#handover = new Handover(env.clock, env.random, {
       isLeaderless: () => raft.leader === NONE,
@@ -107,10 +107,12 @@ export class Replica implements Service {
 
   // ---------------------------------------------------------------- life
 
-  /** Reads the saved state, then takes part. `ready` gets the error when the state cannot be read. */
+  /** Reads the saved state, then takes part, unless it was told to stop by then. `ready` gets the error when the state cannot be read. */
   start(ready: (error?: Error) => void): void {
     this.#loop.start((error) => {
-      if (error !== undefined) {
+      // Told to stop meanwhile: then it takes no part any more.
+      if (error !== undefined || this.#phase !== 'new') {
+        this.#loop.halt();
         ready(error);
         return;
       }
@@ -210,7 +212,7 @@ export class Replica implements Service {
     if (this.#phase !== 'running') {
       answer({ kind: 'failed', failure: this.#notRunning() });
     } else if (consistency === 'stale') {
-      this.#serve(answer, this.appliedIndex, this.#lessor.now());
+      this.#serve(answer, this.#lessor.now());
     } else {
       this.#reads.add(answer, this.#env.clock.now());
       this.#loop.wake();
@@ -249,8 +251,13 @@ export class Replica implements Service {
     this.#loop.wake();
   }
 
-  #serve(answer: ReadAnswer, index: Index, nowMs: number): void {
-    answer({ kind: 'view', view: { state: this.state, index, nowMs } });
+  /** A node that stops ends no lease any more: the next leader sees to it. */
+  #expire(command: Command, done: () => void): void {
+    if (this.#phase === 'running') this.#add(command, true, done);
+  }
+
+  #serve(answer: ReadAnswer, nowMs: number): void {
+    answer({ kind: 'view', view: { state: this.state, index: this.appliedIndex, nowMs } });
   }
 
   // ---------------------------------------------------------------- the loop's calls

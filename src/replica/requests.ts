@@ -127,7 +127,8 @@ export class Requests {
 
   /** Gives up what has waited too long: unsent ones surely failed, sent ones may yet be applied. */
   expire(nowMs: number, leaderWaitMs: number, requestTimeoutMs: number): void {
-    for (const [sequence, request] of this.#pending) {
+    // A copy, here and below: who is answered may ask for something new at once.
+    for (const [sequence, request] of [...this.#pending]) {
       const waitedMs = nowMs - request.sinceMs;
       if (request.sentTerm === 0) {
         if (waitedMs >= leaderWaitMs) this.#fail(sequence, noLeader());
@@ -139,17 +140,17 @@ export class Requests {
 
   /** The log jumped by a snapshot: what was sent may be in the part that was not seen. */
   logJumped(): void {
-    for (const [sequence, request] of this.#pending) if (request.sentTerm !== 0) this.#fail(sequence, unknownOutcome());
+    for (const [sequence, request] of [...this.#pending]) if (request.sentTerm !== 0) this.#fail(sequence, unknownOutcome());
   }
 
   failUnsent(failure: Failure): void {
-    for (const [sequence, request] of this.#pending) if (request.sentTerm === 0) this.#fail(sequence, failure);
+    for (const [sequence, request] of [...this.#pending]) if (request.sentTerm === 0) this.#fail(sequence, failure);
     this.#unsent = [];
   }
 
   failAll(failure: Failure): void {
     this.failUnsent(failure);
-    for (const sequence of this.#pending.keys()) this.#fail(sequence, unknownOutcome());
+    for (const sequence of [...this.#pending.keys()]) this.#fail(sequence, unknownOutcome());
   }
 
   #fail(sequence: number, failure: Failure): void {

@@ -109,13 +109,15 @@ test('a received state is installed in its turn, and the log goes on behind it',
   const snapshot = { index: 10, term: 2, conf: EMPTY_CONF_STATE };
   append([], null, snapshot);
   append([entry(11, 2)]);
-  expect(writer.awaitsInstall).toBe(true);
+  expect(writer.isInstalling).toBe(true);
   expect(installs).toHaveLength(0);
   writes[0]?.done();
   writer.pump();
   expect(installs[0]?.snapshot).toEqual(snapshot);
   expect(writes).toHaveLength(1);
+  expect(writer.isInstalling).toBe(true);
   installs[0]?.done();
+  expect(writer.isInstalling).toBe(false);
   writer.pump();
   expect(storage.firstIndex()).toBe(11);
   expect(writes[1]?.write.entries.map(({ index }) => index)).toEqual([11]);

@@ -6,7 +6,7 @@ import type { ReadResult } from '../../src/replica/service.ts';
 let asked: number[];
 let canAsk: boolean;
 let applied: number;
-let served: { name: string; index: number; timeMs: number | null }[];
+let served: { name: string; timeMs: number | null }[];
 let failed: string[];
 let reads: Reads;
 const names = new Map<(result: ReadResult) => void, string>();
@@ -23,7 +23,7 @@ beforeEach(() => {
       return canAsk;
     },
     appliedIndex: () => applied,
-    serve: (answer, index, timeMs) => served.push({ name: names.get(answer) ?? '', index, timeMs }),
+    serve: (answer, timeMs) => served.push({ name: names.get(answer) ?? '', timeMs }),
   });
 });
 
@@ -45,8 +45,8 @@ test('reads that wait share one barrier; one that begins later waits for the nex
   applied = 7;
   reads.confirmed(asked[0] as number, 7, 500);
   expect(served).toEqual([
-    { name: 'a', index: 7, timeMs: 500 },
-    { name: 'b', index: 7, timeMs: 500 },
+    { name: 'a', timeMs: 500 },
+    { name: 'b', timeMs: 500 },
   ]);
   reads.pump(1, 0);
   expect(asked).toHaveLength(2);
