@@ -227,7 +227,8 @@ function readOp(value: unknown): TxnOp | null {
 function readExpireItem(value: unknown): ExpireItem | null {
   if (!Array.isArray(value) || value.length !== 2) return null;
   const [id, deadlineMs]: readonly unknown[] = value;
-  return typeof id === 'string' && isNumber(deadlineMs) ? { id, deadlineMs } : null;
+  // An id of any form, since claims are among them, but text that every node reads alike.
+  return typeof id === 'string' && valueProblem(id) === null && isNumber(deadlineMs) ? { id, deadlineMs } : null;
 }
 
 function readList<Item>(value: unknown, read: (item: unknown) => Item | null): Item[] | null {
