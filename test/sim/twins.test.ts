@@ -36,8 +36,12 @@ logStoreSuite({
 /** Nodes without anything but their transports. */
 class SimWorld implements TransportWorld {
   readonly #scheduler = new Scheduler();
-  readonly #network = new Network(this.#scheduler, new SeededRandom(7), { ...CALM_NETWORK }, { sent: () => {} });
+  readonly #network: Network;
   readonly #running = new Map<NodeId, { readonly process: Process; readonly transport: SimTransport }>();
+
+  constructor(seed: number) {
+    this.#network = new Network(this.#scheduler, new SeededRandom(seed), { ...CALM_NETWORK }, { sent: () => {} });
+  }
 
   async open(node: NodeId): Promise<Transport> {
     const process = new Process(this.#scheduler, enter);
@@ -76,7 +80,7 @@ class SimWorld implements TransportWorld {
   async end(): Promise<void> {}
 }
 
-transportSuite('simulated', async () => new SimWorld());
+for (let seed = 1; seed <= 20; seed++) transportSuite(`simulated (seed ${seed})`, async () => new SimWorld(seed));
 
 describe('a simulated disk', () => {
   test('keeps or loses a write that was under way in a crash, and never a part of it', () => {
