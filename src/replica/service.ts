@@ -31,8 +31,9 @@ export interface MemberStatus {
   readonly peer: string;
   readonly role: 'leader' | 'candidate' | 'follower' | 'learner';
   readonly voter: boolean;
-  /** Known on the leader for all, elsewhere null but for the node itself. */
+  /** Known on the leader only, null elsewhere. */
   readonly matchIndex: number | null;
+  /** Of the node itself, null for the others. */
   readonly appliedIndex: number | null;
   /** Since anything was heard from it; 0 for the node itself, null if never. */
   readonly lastContactMs: number | null;
