@@ -2,16 +2,13 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { InvariantError } from '../assert.ts';
-import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemCode, problemType } from '../contract/codes.ts';
+import { PROBLEM_MEDIA_TYPE, type ProblemCode } from '../contract/codes.ts';
 import { FORMATS } from '../contract/formats.ts';
-import { BODY_MAX_BYTES, RETRY_AFTER_MIN_S } from '../contract/limits.ts';
-import type { Problem } from '../contract/problem.ts';
+import { BODY_MAX_BYTES } from '../contract/limits.ts';
 import type { Service } from '../replica/service.ts';
+import { type ProblemFacts, problemAnswer, problemBody, sendAnswer } from './answer.ts';
 import type { ApiReply } from './api.ts';
-import { stamp, stampValues } from './stamp.ts';
-
-/** Facts that stand beside the code in a problem body. */
-export type ProblemFacts = Omit<Problem, 'type' | 'title' | 'status' | 'detail' | 'code'>;
+import { stampValues } from './stamp.ts';
 
 /** Ends a request with a problem. Thrown by handlers and by what they call before anything was submitted. */
 export class ApiError extends Error {
@@ -33,27 +30,29 @@ export function invalidArgument(detail: string): ApiError {
   return new ApiError('invalid-argument', detail);
 }
 
-/** Sends a problem. `status` only where HTTP has a closer one than the code's; `retryAfterMs` when it is known how long to wait. */
+/** Sends a problem. */
 export function sendProblem(
   service: Service,
   reply: ApiReply,
   code: ProblemCode,
   detail: string,
   facts: ProblemFacts = {},
-  options: { readonly status?: number; readonly retryAfterMs?: number | null } = {},
+  options: { readonly status?: number } = {},
 ): void {
-  const status = options.status ?? PROBLEMS[code].status;
-  stamp(service, reply);
-  reply.header('content-type', PROBLEM_MEDIA_TYPE);
-  const retryAfterS = retryAfterSeconds(code, options.retryAfterMs ?? null);
-  if (retryAfterS !== null) reply.header('retry-after', String(retryAfterS));
-  reply.code(status);
-  // Bytes, because Fastify would add a charset to text, which JSON has no use for.
-  reply.send(Buffer.from(problemText(code, status, detail, facts)));
+  sendAnswer(service, reply, problemAnswer(code, detail, facts, options));
 }
 
-/** Sends whatever was thrown: an {@link ApiError}, one of Fastify's errors, or a fault of ours, which is told to `log` and to nobody else. */
-export function sendError(service: Service, reply: ApiReply, error: unknown, log: (line: string) => void): void {
+/**
+ * Sends whatever was thrown: an {@link ApiError}, one of Fastify's errors, or a fault of ours, which is told to `log` and to nobody else.
+ * `bodyMaxBytes` is the limit of the route that was asked.
+ */
+export function sendError(
+  service: Service,
+  reply: ApiReply,
+  error: unknown,
+  log: (line: string) => void,
+  bodyMaxBytes: number = BODY_MAX_BYTES,
+): void {
   // A broken invariant must end the process; Fastify has caught it, so it is thrown anew where nobody catches.
   if (error instanceof InvariantError)
     queueMicrotask(() => {
@@ -63,7 +62,7 @@ export function sendError(service: Service, reply: ApiReply, error: unknown, log
     sendProblem(service, reply, error.code, error.message, error.facts);
     return;
   }
-  const translated = translate(error);
+  const translated = translate(error, bodyMaxBytes);
   if (translated.code === 'internal') log(`request failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   sendProblem(service, reply, translated.code, translated.detail);
 }
@@ -75,24 +74,13 @@ export function answerUnreadable(service: Service, error: { readonly code?: stri
     return;
   }
   const { status, code, detail } = unreadable(error.code ?? '');
-  const body = problemText(code, status, detail, {});
+  const body = JSON.stringify(problemBody(code, status, detail, {}));
   const [node, leader, term, index] = stampValues(service);
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n` +
       `leasehold-node: ${node}\r\nleasehold-leader: ${leader}\r\nleasehold-term: ${term}\r\nleasehold-index: ${index}\r\n` +
       `content-type: ${PROBLEM_MEDIA_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
-}
-
-function problemText(code: ProblemCode, status: number, detail: string, facts: ProblemFacts): string {
-  const problem: Problem = { type: problemType(code), title: PROBLEMS[code].title, status, detail, code, ...facts };
-  return JSON.stringify(problem);
-}
-
-function retryAfterSeconds(code: ProblemCode, retryAfterMs: number | null): number | null {
-  if (retryAfterMs !== null) return Math.max(RETRY_AFTER_MIN_S, Math.ceil(retryAfterMs / 1000));
-  const status = PROBLEMS[code].status;
-  return status === 429 || status === 503 || code === 'claim-denied' ? RETRY_AFTER_MIN_S : null;
 }
 
 function unreadable(nodeCode: string): { status: number; code: ProblemCode; detail: string } {
@@ -109,13 +97,13 @@ function unreadable(nodeCode: string): { status: number; code: ProblemCode; deta
 }
 
 // Fastify's errors, by their stable codes. What it calls a bad request of another kind stays one; anything else is our fault.
-function translate(error: unknown): { code: ProblemCode; detail: string } {
+function translate(error: unknown, bodyMaxBytes: number): { code: ProblemCode; detail: string } {
   if (!(error instanceof Error)) return { code: 'internal', detail: 'the request failed inside the node' };
   const { code, statusCode, validation, validationContext } = error as FastifyFault;
   if (validation !== undefined) return { code: 'invalid-argument', detail: validationDetail(validation[0], validationContext ?? 'body') };
   switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return { code: 'too-large', detail: `the body has more than ${BODY_MAX_BYTES} bytes` };
+      return { code: 'too-large', detail: `the body has more than ${bodyMaxBytes} bytes` };
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return { code: 'unsupported-media-type', detail: 'the body must be sent as application/json' };
     case 'FST_ERR_BAD_URL':
@@ -137,14 +125,15 @@ interface FastifyFault {
 }
 
 /** One fault as Ajv tells it. */
-interface ValidationFault {
+export interface ValidationFault {
   readonly keyword: string;
   readonly instancePath: string;
   readonly params: Readonly<Record<string, unknown>>;
   readonly message?: string;
 }
 
-function validationDetail(fault: ValidationFault | undefined, context: string): string {
+/** Says what Ajv found wrong. */
+export function validationDetail(fault: ValidationFault | undefined, context: string): string {
   if (fault === undefined) return `${context} is not valid`;
   const where = fault.instancePath === '' ? `the ${context}` : fault.instancePath.slice(1).replaceAll('/', '.');
   if (fault.keyword === 'format') return `${where} ${FORMATS[String(fault.params.format)]?.rule ?? 'is not valid'}`;

@@ -3,14 +3,15 @@
 import { PAGE_MAX_VALUE_BYTES, VALUE_MAX_BYTES } from '../contract/limits.ts';
 import { isStoreKey, isStorePrefix, KEY_RULE, utf8Length } from '../contract/names.ts';
 import { DeleteBody, KeyList, KeyPath, KeyReply, type KeyShape, PutBody } from '../contract/store.ts';
+import type { Assertion, Precondition } from '../lease/commands.ts';
 import type { KeyView, Outcome, Page } from '../lease/outcomes.ts';
-import type { Service } from '../replica/service.ts';
-import type { Api, ApiReply, ApiServer } from './api.ts';
+import { type Answer, sendAnswer } from './answer.ts';
+import type { Api, ApiServer } from './api.ts';
 import { readAssertions, readPrecondition } from './conditions.ts';
 import { allowEmptyBody } from './empty-body.ts';
 import { ApiError, invalidArgument } from './errors.ts';
 import { readLimit, readText } from './query.ts';
-import { change, changeQuietly, read, sendBody, sendKeyNotFound } from './reply.ts';
+import { acceptDone, type Change, change, keyNotFound, outcomeOf, read, sendBody } from './reply.ts';
 
 const KEY_URL = '/v1/kv/:key';
 
@@ -19,17 +20,13 @@ export function kvRoutes(server: ApiServer, api: Api): void {
   const { service } = api;
 
   server.put(KEY_URL, { schema: { params: KeyPath, body: PutBody, response: { 200: KeyReply } } }, (request, reply) => {
-    const { value, lease, assert: given } = request.body;
-    checkValueSize(value);
-    const assert = readAssertions(request.headers, given);
-    const precondition = readPrecondition(request.headers);
-    change(api, reply, { kind: 'put', key: request.params.key, value, lease: lease ?? null, assert, precondition }, 'key', sendPut);
+    const assert = readAssertions(request.headers, request.body.assert);
+    change(api, reply, putChange(request.params.key, request.body, assert, readPrecondition(request.headers)));
   });
 
   server.delete(KEY_URL, { schema: { params: KeyPath, body: DeleteBody }, preValidation: allowEmptyBody }, (request, reply) => {
     const assert = readAssertions(request.headers, request.body.assert);
-    const precondition = readPrecondition(request.headers);
-    changeQuietly(api, reply, { kind: 'delete', key: request.params.key, assert, precondition });
+    change(api, reply, deleteChange(request.params.key, assert, readPrecondition(request.headers)));
   });
 
   server.get(
@@ -39,8 +36,7 @@ export function kvRoutes(server: ApiServer, api: Api): void {
       const { key } = request.params;
       read(api, request, reply, (view) => {
         const found = view.state.key(key);
-        if (found === null) sendKeyNotFound(service, reply, key, view.index);
-        else sendKey(service, reply, found, view.index);
+        sendAnswer(service, reply, found === null ? keyNotFound(key, view.index) : keyAnswer(found, view.index));
       });
     },
   );
@@ -61,6 +57,22 @@ export function kvRoutes(server: ApiServer, api: Api): void {
   });
 }
 
+/** A put, as its body tells it. Throws a too-large error for a value beyond the limit. */
+export function putChange(
+  key: string,
+  { value, lease }: { readonly value: string; readonly lease?: string | undefined },
+  assert: readonly Assertion[],
+  precondition: Precondition | null,
+): Change {
+  checkValueSize(value);
+  return { command: { kind: 'put', key, value, lease: lease ?? null, assert, precondition }, accept: acceptPut };
+}
+
+/** A deletion. */
+export function deleteChange(key: string, assert: readonly Assertion[], precondition: Precondition | null): Change {
+  return { command: { kind: 'delete', key, assert, precondition }, accept: acceptDone };
+}
+
 /** Throws a too-large error for a value beyond the limit. */
 export function checkValueSize(value: string): void {
   if (value.length > VALUE_MAX_BYTES || utf8Length(value) > VALUE_MAX_BYTES) {
@@ -68,14 +80,14 @@ export function checkValueSize(value: string): void {
   }
 }
 
-function sendPut(service: Service, reply: ApiReply, outcome: Extract<Outcome, { kind: 'key' }>, index: number): void {
-  sendKey(service, reply, outcome.key, index);
+function acceptPut(outcome: Outcome, index: number): Answer {
+  return keyAnswer(outcomeOf(outcome, 'key').key, index);
 }
 
-function sendKey(service: Service, reply: ApiReply, found: KeyView, index: number): void {
+function keyAnswer(found: KeyView, index: number): Answer {
   const { key, value, createRevision, modRevision, version, lease } = found;
-  reply.header('etag', `"${modRevision}"`);
-  sendBody(service, reply, 200, { key, value, createRevision, modRevision, version, lease, index } satisfies KeyReply);
+  const body: KeyReply = { key, value, createRevision, modRevision, version, lease, index };
+  return { status: 200, body, headers: { etag: `"${modRevision}"` } };
 }
 
 // A thousand of the largest values would hold up the node while they are written: the page ends early instead.

@@ -3,12 +3,13 @@ import { CheckBody, CheckReply, ClaimBody, ClaimPath, ClaimShape, ExtendBody } f
 import { checkHolderName } from '../contract/secretaries.ts';
 import type { Command, LeaseKey } from '../lease/commands.ts';
 import type { ClaimView, Outcome } from '../lease/outcomes.ts';
-import type { Service, Settled } from '../replica/service.ts';
+import type { ReadView, Settled } from '../replica/service.ts';
+import { type Answer, sendAnswer } from './answer.ts';
 import type { Api, ApiReply, ApiServer } from './api.ts';
-import { ApiError, invalidArgument, sendProblem } from './errors.ts';
+import { invalidArgument, sendProblem } from './errors.ts';
 import { onHangUp } from './hang-up.ts';
 import { readConsistency, readInteger, readText } from './query.ts';
-import { change, changeQuietly, read, sendBody, sendFailure, sendNotHeld, sendRefusal } from './reply.ts';
+import { acceptDone, type Change, change, notHeld, outcomeOf, read, settledAnswer } from './reply.ts';
 
 /** Path of one lease. */
 export const LEASE_URL = '/v1/leases/:namespace/:model/:lease';
@@ -20,26 +21,22 @@ export function leaseRoutes(server: ApiServer, api: Api): void {
   const { service } = api;
 
   server.put(LEASE_URL, { schema: { params: ClaimPath, body: ClaimBody, response: CLAIM_REPLIES } }, (request, reply) => {
-    const command = claimCommand(request.params, request.body);
+    const command = claimCommand(keyOf(request.params), request.body);
     const waitMs = request.body.waitMs ?? 0;
-    if (waitMs === 0) change(api, reply, command, 'claim', sendClaimed);
+    if (waitMs === 0) change(api, reply, { command, accept: acceptClaim });
     else claimInTurn(api, reply, command, waitMs);
   });
 
   server.post(`${LEASE_URL}/extend`, { schema: { params: ClaimPath, body: ExtendBody, response: CLAIM_REPLIES } }, (request, reply) => {
-    const { holder, durationMs, fence } = request.body;
-    const key = keyOf(request.params);
-    checkHolder(key, holder);
-    change(api, reply, { kind: 'extend', key, holder, durationMs, fence: fence ?? null }, 'claim', sendExtended);
+    change(api, reply, extendChange(keyOf(request.params), request.body));
   });
 
   server.delete(LEASE_URL, { schema: { params: ClaimPath }, config: { query: ['holder', 'fence'] } }, (request, reply) => {
     const key = keyOf(request.params);
     const holder = readText(request, 'holder');
     if (holder === null) throw invalidArgument('the query must have a holder');
-    checkHolder(key, holder);
     const fence = readInteger(request, 'fence', 0, Number.MAX_SAFE_INTEGER);
-    changeQuietly(api, reply, { kind: 'release', key, holder, fence });
+    change(api, reply, releaseChange(key, holder, fence));
   });
 
   server.get(
@@ -53,7 +50,7 @@ export function leaseRoutes(server: ApiServer, api: Api): void {
           sendProblem(service, reply, 'lease-not-found', 'nobody holds the lease', { index: view.index });
           return;
         }
-        sendClaim(service, reply, 200, claim, view.index);
+        sendAnswer(service, reply, claimAnswer(200, claim, view.index));
       });
     },
   );
@@ -62,19 +59,10 @@ export function leaseRoutes(server: ApiServer, api: Api): void {
     `${LEASE_URL}/check`,
     { schema: { params: ClaimPath, body: CheckBody, response: { 200: CheckReply } }, config: { query: ['consistency'] } },
     (request, reply) => {
-      const { holder, attempt = 0 } = request.body;
-      const key = keyOf(request.params);
-      checkHolder(key, holder);
+      const attempt = request.body.attempt ?? 0;
       if (attempt > 0 && readConsistency(request) === 'stale') throw invalidArgument('attempt from 1 on needs a linearizable check');
-      read(api, request, reply, (view) => {
-        const claim = view.state.claim(key, view.nowMs);
-        if (claim === null || claim.holder !== holder) {
-          sendNotHeld(service, reply, claim?.holder ?? null, claim?.fence ?? null, view.index);
-          return;
-        }
-        const assertion = { ...key, holder, fence: claim.fence, ...(attempt > 0 ? { minIndex: view.index } : {}) };
-        sendBody(service, reply, 200, { held: true, fence: claim.fence, assertion, index: view.index } satisfies CheckReply);
-      });
+      const answer = claimCheck(keyOf(request.params), request.body);
+      read(api, request, reply, (view) => sendAnswer(service, reply, answer(view)));
     },
   );
 }
@@ -89,8 +77,8 @@ function checkHolder(key: LeaseKey, holder: string): void {
   if (fault !== null) throw invalidArgument(fault);
 }
 
-function claimCommand(path: LeaseKey, body: ClaimBody): Extract<Command, { kind: 'claim' | 'claim-session' }> {
-  const key = keyOf(path);
+/** A claim, as its body tells it. */
+export function claimCommand(key: LeaseKey, body: ClaimTerms): Extract<Command, { kind: 'claim' | 'claim-session' }> {
   const { holder, durationMs, session } = body;
   checkHolder(key, holder);
   if (session === undefined) {
@@ -99,6 +87,36 @@ function claimCommand(path: LeaseKey, body: ClaimBody): Extract<Command, { kind:
   }
   if (durationMs !== undefined) throw invalidArgument('the body must not have both durationMs and session');
   return { kind: 'claim-session', key, holder, session };
+}
+
+/** What a body says of a claim. */
+interface ClaimTerms {
+  readonly holder: string;
+  readonly durationMs?: number | undefined;
+  readonly session?: string | undefined;
+}
+
+/** An extension, as its body tells it. */
+export function extendChange(key: LeaseKey, { holder, durationMs, fence }: ExtendBody): Change {
+  checkHolder(key, holder);
+  return { command: { kind: 'extend', key, holder, durationMs, fence: fence ?? null }, accept: acceptExtension };
+}
+
+/** A release; null for any tenure of the holder's. */
+export function releaseChange(key: LeaseKey, holder: string, fence: number | null): Change {
+  checkHolder(key, holder);
+  return { command: { kind: 'release', key, holder, fence }, accept: acceptDone };
+}
+
+/** A check, as its body tells it: what a view of the state says to it. */
+export function claimCheck(key: LeaseKey, { holder, attempt = 0 }: CheckBody): (view: ReadView) => Answer {
+  checkHolder(key, holder);
+  return ({ state, index, nowMs }) => {
+    const claim = state.claim(key, nowMs);
+    if (claim === null || claim.holder !== holder) return notHeld(claim?.holder ?? null, claim?.fence ?? null, index);
+    const assertion = { ...key, holder, fence: claim.fence, ...(attempt > 0 ? { minIndex: index } : {}) };
+    return { status: 200, body: { held: true, fence: claim.fence, assertion, index } satisfies CheckReply, headers: null };
+  };
 }
 
 // Waits for the lease as long as it takes, the wait is over, the caller hangs up or the node stops.
@@ -110,10 +128,7 @@ function claimInTurn(api: Api, reply: ApiReply, command: Extract<Command, { kind
     settledAlready = true;
     endWait();
     forget();
-    if (settled.kind === 'failed') sendFailure(service, reply, settled.failure);
-    else if (settled.outcome.kind === 'claim') sendClaimed(service, reply, settled.outcome, settled.index);
-    else if (settled.outcome.kind === 'refused') sendRefusal(service, reply, settled.outcome.refusal, settled.index);
-    else throw new ApiError('internal', `a claim ended in ${settled.outcome.kind}`);
+    sendAnswer(service, reply, settledAnswer(settled, acceptClaim));
   };
   const endWait = api.waits.begin(() => {
     leave();
@@ -127,22 +142,23 @@ function claimInTurn(api: Api, reply: ApiReply, command: Extract<Command, { kind
   if (!settledAlready) leave = leaveQueue;
 }
 
-function sendClaimed(service: Service, reply: ApiReply, outcome: Extract<Outcome, { kind: 'claim' }>, index: number): void {
-  if (outcome.created) reply.header('location', pathOf(outcome.claim));
-  sendClaim(service, reply, outcome.created ? 201 : 200, outcome.claim, index);
+/** Tells how a claim went: 201 for a new tenure, 200 for one that goes on. */
+export function acceptClaim(outcome: Outcome, index: number): Answer {
+  const { claim, created } = outcomeOf(outcome, 'claim');
+  return claimAnswer(created ? 201 : 200, claim, index);
+}
+
+function acceptExtension(outcome: Outcome, index: number): Answer {
+  return claimAnswer(200, outcomeOf(outcome, 'claim').claim, index);
+}
+
+function claimAnswer(status: 200 | 201, claim: ClaimView, index: number): Answer {
+  const etag = `"${claim.fence}"`;
+  return { status, body: claimBody(claim, index), headers: status === 201 ? { location: pathOf(claim), etag } : { etag } };
 }
 
 function pathOf({ namespace, model, lease }: LeaseKey): string {
   return `/v1/leases/${encodeURIComponent(namespace)}/${encodeURIComponent(model)}/${encodeURIComponent(lease)}`;
-}
-
-function sendExtended(service: Service, reply: ApiReply, outcome: Extract<Outcome, { kind: 'claim' }>, index: number): void {
-  sendClaim(service, reply, 200, outcome.claim, index);
-}
-
-function sendClaim(service: Service, reply: ApiReply, status: number, claim: ClaimView, index: number): void {
-  reply.header('etag', `"${claim.fence}"`);
-  sendBody(service, reply, status, claimBody(claim, index));
 }
 
 /** A claim as it stands in an answer. */

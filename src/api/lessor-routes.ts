@@ -3,12 +3,13 @@ import { GrantBody, GrantKeyPath, GrantList, GrantPath, GrantShape } from '../co
 import { NoBody } from '../contract/shapes.ts';
 import type { GrantView, Outcome } from '../lease/outcomes.ts';
 import type { Service } from '../replica/service.ts';
-import type { Api, ApiReply, ApiServer } from './api.ts';
+import { type Answer, sendAnswer } from './answer.ts';
+import type { Api, ApiServer } from './api.ts';
 import { readCursor, writeCursor } from './cursors.ts';
 import { allowEmptyBody } from './empty-body.ts';
 import { ApiError } from './errors.ts';
 import { readLimit, readText } from './query.ts';
-import { change, changeQuietly, read, sendBody, sendRefusal } from './reply.ts';
+import { acceptDone, type Change, change, outcomeOf, read, refusalAnswer, sendBody } from './reply.ts';
 
 const GRANTS_URL = '/v1/lessor/leases';
 
@@ -19,7 +20,7 @@ export function lessorRoutes(server: ApiServer, api: Api): void {
 
   server.post(GRANTS_URL, { schema: { body: GrantBody, response: replies } }, (request, reply) => {
     const { id = '0', ttlMs } = request.body;
-    change(api, reply, { kind: 'grant', id: id === '0' ? null : id, ttlMs }, 'grant', sendGranted);
+    change(api, reply, { command: { kind: 'grant', id: id === '0' ? null : id, ttlMs }, accept: acceptGrant });
   });
 
   server.get(
@@ -49,7 +50,7 @@ export function lessorRoutes(server: ApiServer, api: Api): void {
       const { id } = request.params;
       read(api, request, reply, (view) => {
         const grant = id === '0' ? null : view.state.grant(id, view.nowMs);
-        if (grant === null) sendRefusal(service, reply, { code: 'lease-not-found', id }, view.index);
+        if (grant === null) sendAnswer(service, reply, refusalAnswer({ code: 'lease-not-found', id }, view.index));
         else sendBody(service, reply, 200, grantBody(grant, view.index));
       });
     },
@@ -59,22 +60,22 @@ export function lessorRoutes(server: ApiServer, api: Api): void {
     `${GRANTS_URL}/:id/renew`,
     { schema: { params: GrantPath, body: NoBody, response: replies }, preValidation: allowEmptyBody },
     (request, reply) => {
-      change(api, reply, { kind: 'renew', id: existing(service, request.params.id) }, 'grant', sendRenewed);
+      change(api, reply, renewChange(service, request.params.id));
     },
   );
 
   server.delete(`${GRANTS_URL}/:id`, { schema: { params: GrantPath, body: NoBody }, preValidation: allowEmptyBody }, (request, reply) => {
-    changeQuietly(api, reply, { kind: 'revoke', id: existing(service, request.params.id) });
+    change(api, reply, { command: { kind: 'revoke', id: existing(service, request.params.id) }, accept: acceptDone });
   });
 
   const attachment = { schema: { params: GrantKeyPath, body: NoBody }, preValidation: allowEmptyBody };
   server.put(`${GRANTS_URL}/:id/keys/:key`, attachment, (request, reply) => {
     const { id, key } = request.params;
-    changeQuietly(api, reply, { kind: 'attach', id: existing(service, id), key });
+    change(api, reply, { command: { kind: 'attach', id: existing(service, id), key }, accept: acceptDone });
   });
   server.delete(`${GRANTS_URL}/:id/keys/:key`, attachment, (request, reply) => {
     const { id, key } = request.params;
-    changeQuietly(api, reply, { kind: 'detach', id: existing(service, id), key });
+    change(api, reply, { command: { kind: 'detach', id: existing(service, id), key }, accept: acceptDone });
   });
 }
 
@@ -84,13 +85,18 @@ function existing(service: Service, id: string): string {
   return id;
 }
 
-function sendGranted(service: Service, reply: ApiReply, outcome: Extract<Outcome, { kind: 'grant' }>, index: number): void {
-  reply.header('location', `${GRANTS_URL}/${outcome.grant.id}`);
-  sendBody(service, reply, 201, grantBody(outcome.grant, index));
+/** A renewal. Throws a lease-not-found error for "0". */
+export function renewChange(service: Service, id: string): Change {
+  return { command: { kind: 'renew', id: existing(service, id) }, accept: acceptRenewal };
 }
 
-function sendRenewed(service: Service, reply: ApiReply, outcome: Extract<Outcome, { kind: 'grant' }>, index: number): void {
-  sendBody(service, reply, 200, grantBody(outcome.grant, index));
+function acceptGrant(outcome: Outcome, index: number): Answer {
+  const { grant } = outcomeOf(outcome, 'grant');
+  return { status: 201, body: grantBody(grant, index), headers: { location: `${GRANTS_URL}/${grant.id}` } };
+}
+
+function acceptRenewal(outcome: Outcome, index: number): Answer {
+  return { status: 200, body: grantBody(outcomeOf(outcome, 'grant').grant, index), headers: null };
 }
 
 function grantBody(grant: GrantView, index: number): GrantShape {

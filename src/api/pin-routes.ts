@@ -4,16 +4,16 @@ import { NoBody, ScopePath } from '../contract/shapes.ts';
 import type { Api, ApiReply, ApiRequest, ApiServer } from './api.ts';
 import { allowEmptyBody } from './empty-body.ts';
 import { keyOf, LEASE_URL } from './lease-routes.ts';
-import { changeQuietly, read, sendBody } from './reply.ts';
+import { acceptDone, change, read, sendBody } from './reply.ts';
 
 /** Registers the routes of pins. */
 export function pinRoutes(server: ApiServer, api: Api): void {
-  const change = { schema: { params: PinPath, body: NoBody }, preValidation: allowEmptyBody };
-  server.put(`${LEASE_URL}/pins/:entity`, change, (request, reply) => {
-    changeQuietly(api, reply, { kind: 'pin', key: keyOf(request.params), entity: request.params.entity });
+  const schema = { schema: { params: PinPath, body: NoBody }, preValidation: allowEmptyBody };
+  server.put(`${LEASE_URL}/pins/:entity`, schema, (request, reply) => {
+    change(api, reply, { command: { kind: 'pin', key: keyOf(request.params), entity: request.params.entity }, accept: acceptDone });
   });
-  server.delete(`${LEASE_URL}/pins/:entity`, change, (request, reply) => {
-    changeQuietly(api, reply, { kind: 'unpin', key: keyOf(request.params), entity: request.params.entity });
+  server.delete(`${LEASE_URL}/pins/:entity`, schema, (request, reply) => {
+    change(api, reply, { command: { kind: 'unpin', key: keyOf(request.params), entity: request.params.entity }, accept: acceptDone });
   });
 
   const config = { query: ['consistency'] };

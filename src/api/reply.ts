@@ -1,10 +1,10 @@
 // From what the service says to what HTTP says: changes, refusals, failures and reads.
-import { assert } from '../assert.ts';
+import { assert, unreachable } from '../assert.ts';
 import type { Command } from '../lease/commands.ts';
 import type { Outcome, Refusal } from '../lease/outcomes.ts';
-import type { Failure, ReadView, Service } from '../replica/service.ts';
+import type { Failure, ReadView, Service, Settled } from '../replica/service.ts';
+import { type Answer, DONE, problemAnswer, sendAnswer } from './answer.ts';
 import type { Api, ApiReply, ApiRequest } from './api.ts';
-import { sendProblem } from './errors.ts';
 import { readConsistency } from './query.ts';
 import { stamp } from './stamp.ts';
 
@@ -15,37 +15,35 @@ export function sendBody(service: Service, reply: ApiReply, status: number, body
   reply.send(body);
 }
 
-/** Sends 204. */
-export function sendDone(service: Service, reply: ApiReply): void {
-  stamp(service, reply);
-  reply.code(204);
-  reply.send();
+/** A change as a call wants it: what goes into the log, and how its success is told. Both of a batch and of a call of its own. */
+export interface Change {
+  readonly command: Command;
+  readonly accept: (outcome: Outcome, index: number) => Answer;
 }
 
-/** Carries out a command; what was neither refused nor failed is answered by `accept`. No promise, one closure: this is the hot path. */
-export function change<Kind extends Outcome['kind']>(
-  api: Api,
-  reply: ApiReply,
-  command: Command,
-  kind: Kind,
-  accept: (service: Service, reply: ApiReply, outcome: Extract<Outcome, { kind: Kind }>, index: number) => void,
-): void {
+/** Carries out a change and answers. No promise, one closure: this is the hot path. */
+export function change(api: Api, reply: ApiReply, { command, accept }: Change): void {
   const { service } = api;
-  service.submit(command, (settled) => {
-    if (settled.kind === 'failed') {
-      sendFailure(service, reply, settled.failure);
-    } else if (settled.outcome.kind === 'refused') {
-      sendRefusal(service, reply, settled.outcome.refusal, settled.index);
-    } else {
-      assert(settled.outcome.kind === kind, `${command.kind} ended in ${settled.outcome.kind}`);
-      accept(service, reply, settled.outcome as Extract<Outcome, { kind: Kind }>, settled.index);
-    }
-  });
+  service.submit(command, (settled) => sendAnswer(service, reply, settledAnswer(settled, accept)));
 }
 
-/** Carries out a command whose success has nothing to tell. */
-export function changeQuietly(api: Api, reply: ApiReply, command: Command): void {
-  change(api, reply, command, 'done', sendDone);
+/** How a change that has settled is told. */
+export function settledAnswer(settled: Settled, accept: Change['accept']): Answer {
+  if (settled.kind === 'failed') return problemAnswer(settled.failure.code, settled.failure.detail);
+  if (settled.outcome.kind === 'refused') return refusalAnswer(settled.outcome.refusal, settled.index);
+  return accept(settled.outcome, settled.index);
+}
+
+/** Tells the success of a change that has nothing to show. */
+export function acceptDone(outcome: Outcome): Answer {
+  outcomeOf(outcome, 'done');
+  return DONE;
+}
+
+/** The outcome, which must be of that kind: no command ends in a kind that is not its own. */
+export function outcomeOf<Kind extends Outcome['kind']>(outcome: Outcome, kind: Kind): Extract<Outcome, { kind: Kind }> {
+  assert(outcome.kind === kind, `a command ended in ${outcome.kind} instead of ${kind}`);
+  return outcome as Extract<Outcome, { kind: Kind }>;
 }
 
 /** Reads the state as the request's `consistency` wants it and answers by `answer`, during which alone the view is valid. */
@@ -58,56 +56,53 @@ export function read(api: Api, request: ApiRequest, reply: ApiReply, answer: (vi
 
 /** Sends a failure: the request was not accepted, or its outcome is not known. */
 export function sendFailure(service: Service, reply: ApiReply, failure: Failure): void {
-  sendProblem(service, reply, failure.code, failure.detail);
+  sendAnswer(service, reply, problemAnswer(failure.code, failure.detail));
 }
 
-/** Sends a refusal with the facts that decided at `index`. */
-export function sendRefusal(service: Service, reply: ApiReply, refusal: Refusal, index: number): void {
+/** A refusal, with the facts that decided at `index`. */
+export function refusalAnswer(refusal: Refusal, index: number): Answer {
   switch (refusal.code) {
     case 'claim-denied': {
       const { holder, fence, remainingMs } = refusal;
       // How long a pinned claim will last nobody knows: the least wait is as good as any.
       const retryAfterMs = remainingMs ?? 0;
-      sendProblem(service, reply, refusal.code, `${holder} holds the lease`, { holder, fence, remainingMs, index }, { retryAfterMs });
-      return;
+      return problemAnswer(refusal.code, `${holder} holds the lease`, { holder, fence, remainingMs, index }, { retryAfterMs });
     }
     case 'not-held':
-      sendNotHeld(service, reply, refusal.holder, refusal.fence, index);
-      return;
+      return notHeld(refusal.holder, refusal.fence, index);
     case 'assertion-failed': {
       const { failed, holder, fence } = refusal;
-      const detail = holder === null ? 'nobody holds the lease' : `${holder} holds the lease by the fence ${fence}`;
-      sendProblem(service, reply, refusal.code, detail, { failed: { ...failed }, holder, fence, index });
-      return;
+      return problemAnswer(refusal.code, heldBy(holder, fence), { failed: { ...failed }, holder, fence, index });
     }
     case 'precondition-failed': {
       const { key, modRevision } = refusal;
       const detail = modRevision === null ? 'there is no such key' : `the key was last changed at revision ${modRevision}`;
-      sendProblem(service, reply, refusal.code, detail, { key, modRevision, index });
-      return;
+      return problemAnswer(refusal.code, detail, { key, modRevision, index });
     }
     case 'lease-exists':
-      sendProblem(service, reply, refusal.code, `lease ${refusal.id} exists already`, { id: refusal.id, index });
-      return;
+      return problemAnswer(refusal.code, `lease ${refusal.id} exists already`, { id: refusal.id, index });
     case 'lease-not-found':
-      sendProblem(service, reply, refusal.code, `there is no lease ${refusal.id}`, { id: refusal.id, index });
-      return;
+      return problemAnswer(refusal.code, `there is no lease ${refusal.id}`, { id: refusal.id, index });
     case 'key-not-found':
-      sendKeyNotFound(service, reply, refusal.key, index);
-      return;
+      return keyNotFound(refusal.key, index);
     case 'conflict':
     case 'invalid-argument':
-      sendProblem(service, reply, refusal.code, refusal.detail, { index });
+      return problemAnswer(refusal.code, refusal.detail, { index });
+    default:
+      return unreachable(refusal);
   }
 }
 
-/** Sends `409 not-held` with who holds the lease instead; null for nobody. */
-export function sendNotHeld(service: Service, reply: ApiReply, holder: string | null, fence: number | null, index: number): void {
-  const detail = holder === null ? 'nobody holds the lease' : `${holder} holds the lease by the fence ${fence}`;
-  sendProblem(service, reply, 'not-held', detail, { holder, fence, index });
+/** `409 not-held` with who holds the lease instead; null for nobody. */
+export function notHeld(holder: string | null, fence: number | null, index: number): Answer {
+  return problemAnswer('not-held', heldBy(holder, fence), { holder, fence, index });
 }
 
-/** Sends `404 key-not-found`. */
-export function sendKeyNotFound(service: Service, reply: ApiReply, key: string, index: number): void {
-  sendProblem(service, reply, 'key-not-found', 'there is no such key', { key, index });
+/** `404 key-not-found`. */
+export function keyNotFound(key: string, index: number): Answer {
+  return problemAnswer('key-not-found', 'there is no such key', { key, index });
+}
+
+function heldBy(holder: string | null, fence: number | null): string {
+  return holder === null ? 'nobody holds the lease' : `${holder} holds the lease by the fence ${fence}`;
 }

@@ -7,6 +7,7 @@ import { BODY_MAX_BYTES } from '../contract/limits.ts';
 import { checkLeaseName } from '../contract/secretaries.ts';
 import type { Service } from '../replica/service.ts';
 import type { Api, ApiServer } from './api.ts';
+import { batchRoutes } from './batch-routes.ts';
 import { parseJson } from './body.ts';
 import { LocalClaimQueue } from './claim-queue.ts';
 import { clusterRoutes } from './cluster-routes.ts';
@@ -100,7 +101,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     clientErrorHandler: (error, socket) => answerUnreadable(service, error, socket),
   });
   fastify.server.maxConnections = limits.connectionsMax;
-  fastify.setErrorHandler((error, _request, reply) => sendError(service, reply, error, log));
+  fastify.setErrorHandler((error, request, reply) => sendError(service, reply, error, log, request.routeOptions.bodyLimit));
   readJsonBodies(fastify);
   checkLeaseNames(fastify);
   checkRequests(fastify, api);
@@ -119,6 +120,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   lessorRoutes(server, api);
   kvRoutes(server, api);
   txnRoutes(server, api);
+  batchRoutes(server, api);
   clusterRoutes(server, api);
   healthRoutes(server, api);
   return fastify;

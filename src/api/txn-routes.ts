@@ -4,12 +4,13 @@ import { assert } from '../assert.ts';
 import { isLeaseIdOrNone, LEASE_ID_RULE, utf8Length } from '../contract/names.ts';
 import { type CompareShape, type KeyShape, TxnBody, type TxnOpShape, type TxnReply, type TxnResultShape } from '../contract/store.ts';
 import type { Compare, TxnOp } from '../lease/commands.ts';
-import type { TxnResult } from '../lease/outcomes.ts';
+import type { Outcome, TxnResult } from '../lease/outcomes.ts';
+import type { Answer } from './answer.ts';
 import type { Api, ApiServer } from './api.ts';
 import { checkAssertions } from './conditions.ts';
 import { invalidArgument } from './errors.ts';
 import { checkValueSize } from './kv-routes.ts';
-import { change, sendBody } from './reply.ts';
+import { change, outcomeOf } from './reply.ts';
 
 /** Registers the route of transactions. */
 export function txnRoutes(server: ApiServer, api: Api): void {
@@ -19,11 +20,13 @@ export function txnRoutes(server: ApiServer, api: Api): void {
     const success = (body.success ?? []).map(readOp);
     const failure = (body.failure ?? []).map(readOp);
     const command = { kind: 'txn', assert: checkAssertions(body.assert), compare, success, failure } as const;
-    change(api, reply, command, 'txn', (service, to, { succeeded, results }, index) => {
+    const accept = (outcome: Outcome, index: number): Answer => {
+      const { succeeded, results } = outcomeOf(outcome, 'txn');
       const ops = succeeded ? success : failure;
       const answer: TxnReply = { succeeded, results: results.map((result, at) => resultBody(ops[at], result)), index };
-      sendBody(service, to, 200, answer);
-    });
+      return { status: 200, body: answer, headers: null };
+    };
+    change(api, reply, { command, accept });
   });
 }
 

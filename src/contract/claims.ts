@@ -8,24 +8,26 @@ export const ClaimPath = Strict({ namespace: Name, model: Name, lease: Name });
 /** The path of a pin. */
 export const PinPath = Strict({ namespace: Name, model: Name, lease: Name, entity: Name });
 
-/** Body of `PUT L`: exactly one of `durationMs` and `session`. */
-export const ClaimBody = Strict({
-  holder: Name,
-  durationMs: Type.Optional(DurationMs),
-  session: Type.Optional(LeaseId),
-  waitMs: Type.Optional(WaitMs),
-});
+/** What a claim says of itself: exactly one of `durationMs` and `session`. */
+export const CLAIM_TERMS = { holder: Name, durationMs: Type.Optional(DurationMs), session: Type.Optional(LeaseId) };
+
+/** Body of `PUT L`. */
+export const ClaimBody = Strict({ ...CLAIM_TERMS, waitMs: Type.Optional(WaitMs) });
 /** Static side of {@link ClaimBody}. */
 export type ClaimBody = Static<typeof ClaimBody>;
 
 /** Body of `POST L/extend`. */
 export const ExtendBody = Strict({ holder: Name, durationMs: DurationMs, fence: Type.Optional(LogIndex) });
+/** Static side of {@link ExtendBody}. */
+export type ExtendBody = Static<typeof ExtendBody>;
 
 /** Body of `POST L/check`. With `attempt` from 1 on the assertion tells the index of the barrier. */
 export const CheckBody = Strict({
   holder: Name,
   attempt: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
 });
+/** Static side of {@link CheckBody}. */
+export type CheckBody = Static<typeof CheckBody>;
 
 /** A claim in an answer. */
 export const ClaimShape = Type.Object({

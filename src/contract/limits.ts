@@ -12,6 +12,10 @@ export const VALUE_MAX_BYTES = 64 * 1024;
 /** Bytes of a request's body; more is `413 too-large`. */
 export const BODY_MAX_BYTES = 1024 * 1024;
 
+/** Bytes of the body of a batch, and operations in one; more is `413 too-large`. */
+export const BATCH_BODY_MAX_BYTES = 4 * 1024 * 1024;
+export const BATCH_OPS_MAX = 1000;
+
 /** Shortest and longest duration, in milliseconds. The longest is the greatest integer that a JSON number carries exactly. */
 export const DURATION_MIN_MS = 1;
 export const DURATION_MAX_MS = Number.MAX_SAFE_INTEGER;

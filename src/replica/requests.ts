@@ -94,21 +94,24 @@ export class Requests {
     }
   }
 
-  /** An entry of `term` is being applied: whatever was sent in an earlier term and has not come by never will. */
+  /**
+   * An entry of `term` is being applied: whatever was sent in an earlier term and has not come by never will. It is tried again in
+   * its old place: a batch counts on its changes being applied in the order in which they were submitted.
+   */
   termReached(term: Term): void {
-    let lost: [number, PendingRequest][] | null = null;
-    for (const [sequence, request] of this.#pending) {
-      if (request.sentTerm === 0 || request.sentTerm >= term) continue;
-      lost ??= [];
-      lost.push([sequence, request]);
-    }
-    for (const [sequence, request] of lost ?? []) {
+    const isLost = ({ sentTerm }: PendingRequest): boolean => sentTerm !== 0 && sentTerm < term;
+    let anyLost = false;
+    for (const request of this.#pending.values()) anyLost ||= isLost(request);
+    if (!anyLost) return;
+    // In order, since every number ever given was the greatest. New numbers for all: a leader takes them only in ascending order.
+    const waiting = [...this.#pending].filter(([, request]) => request.sentTerm === 0 || isLost(request));
+    this.#unsent = [];
+    for (const [sequence, request] of waiting) {
       this.#pending.delete(sequence);
-      if (request.once) {
+      if (request.once && request.sentTerm !== 0) {
         request.settle({ kind: 'failed', failure: { definite: true, code: 'no-leader', detail: 'The leader changed.' } });
         continue;
       }
-      // A new number: the new leader takes numbers only in ascending order.
       const again = this.#nextSequence++;
       this.#pending.set(again, { ...request, envelope: reseal(request.envelope, again), sentTerm: 0 });
       this.#unsent.push(again);

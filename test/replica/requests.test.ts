@@ -55,6 +55,20 @@ describe('a request', () => {
     expect(settled[1]).toMatchObject({ kind: 'applied', index: 20 });
   });
 
+  test('that was lost goes out again before those that came after it, as a batch counts on its order', () => {
+    add();
+    expect(send(3)).toEqual([1]);
+    add();
+    requests.termReached(4);
+    const again = requests.takeUnsent(4, 100, 1e6).map((envelope) => open(envelope)?.sequence ?? -1);
+    expect(again).toEqual([3, 4]);
+    requests.applied(3, 20, { kind: 'done' });
+    expect(settled).toEqual([{ kind: 'applied', index: 20, outcome: { kind: 'done' } }]);
+    // The second one is known by its new number alone.
+    expect(requests.applied(2, 21, { kind: 'done' })).toBe(false);
+    expect(requests.applied(4, 21, { kind: 'done' })).toBe(true);
+  });
+
   test('that was never sent does not die with a term', () => {
     add();
     requests.termReached(9);
