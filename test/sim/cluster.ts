@@ -3,6 +3,7 @@ import type { Env, Recovered } from '../../src/env.ts';
 import { checksum, codec } from '../../src/io/codec.ts';
 import type { Index, NodeId, Term } from '../../src/raft/types.ts';
 import { Replica } from '../../src/replica/replica.ts';
+import type { Service } from '../../src/replica/service.ts';
 import { SimClock } from './clock.ts';
 import { SimDisk } from './disk.ts';
 import type { Fact } from './facts.ts';
@@ -22,6 +23,8 @@ export interface EnvFault {
   reopened?(disk: SimDisk): void;
   recovered?(recovered: Recovered): Recovered;
   env?(env: Env): Env;
+  /** What clients get instead of the node. */
+  service?(service: Service): Service;
 }
 
 /** One life of a node. */
@@ -30,6 +33,8 @@ export interface Life {
   readonly store: SimLogStore;
   readonly transport: SimTransport;
   readonly replica: Replica;
+  /** The replica as clients see it. */
+  readonly service: Service;
 }
 
 interface Node {
@@ -179,7 +184,7 @@ export class Cluster {
           this.#scheduler.after(0, () => this.crash(id, false));
         },
       });
-      node.life = { process, store, transport, replica };
+      node.life = { process, store, transport, replica, service: this.#host.envFault?.service?.(replica) ?? replica };
       replica.start((error) => {
         if (error !== undefined) throw new Violation('no-bugs', `${name} cannot start: ${error.message}`);
         this.#tell(name, `is ready at ${replica.appliedIndex}`);

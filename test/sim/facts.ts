@@ -1,7 +1,7 @@
 // Everything that properties may look at: the facts of a run in the order in which they happened.
 import type { ImageMeta, LogWrite, PeerFrame } from '../../src/env.ts';
 import type { Assertion, Command, LeaseKey } from '../../src/lease/commands.ts';
-import type { Outcome } from '../../src/lease/outcomes.ts';
+import type { KeyView, Outcome } from '../../src/lease/outcomes.ts';
 import type { Index, NodeId, Term } from '../../src/raft/types.ts';
 import type { Failure, Settled } from '../../src/replica/service.ts';
 
@@ -63,6 +63,8 @@ export interface Read {
   readonly node: NodeId;
   readonly consistency: 'linearizable' | 'stale';
   readonly key: LeaseKey;
+  /** A key of the store, read in the same moment. */
+  readonly storeKey: string;
   readonly beganMs: number;
   readonly floor: Index;
 }
@@ -93,8 +95,15 @@ export type Fact =
   | { readonly kind: 'dumped'; readonly node: NodeId; readonly index: Index; readonly hash: string }
   | { readonly kind: 'call-began'; readonly call: Call }
   | { readonly kind: 'call-ended'; readonly call: Call; readonly settled: Settled }
-  /** `index` as told; the state that was shown may be a little later, at `stateIndex`. */
-  | { readonly kind: 'read-ended'; readonly read: Read; readonly index: Index; readonly stateIndex: Index; readonly tenure: Tenure | null }
+  /** `index` as told; the state that was shown may be a little later, at `stateIndex`. `shown` is the key of the store in it. */
+  | {
+      readonly kind: 'read-ended';
+      readonly read: Read;
+      readonly index: Index;
+      readonly stateIndex: Index;
+      readonly tenure: Tenure | null;
+      readonly shown: KeyView | null;
+    }
   /** `index` as told; `appliedIndex` is that of the node at this moment. */
   | { readonly kind: 'wait-ended'; readonly wait: Wait; readonly index: Index; readonly appliedIndex: Index }
   | { readonly kind: 'wait-failed'; readonly wait: Wait; readonly failure: Failure }

@@ -1,5 +1,5 @@
 // What a simulated client may want next, drawn from what it believes to hold.
-import type { Assertion, Command, LeaseKey, TxnOp } from '../../src/lease/commands.ts';
+import type { Assertion, Command, LeaseKey, Precondition, TxnOp } from '../../src/lease/commands.ts';
 import type { Outcome } from '../../src/lease/outcomes.ts';
 import type { Plan } from './plan.ts';
 import type { SeededRandom } from './random.ts';
@@ -12,7 +12,8 @@ export const LEASE_KEYS: readonly LeaseKey[] = [
   { namespace: 'other', model: 'm1', lease: 'a/b' },
 ];
 
-const STORE_KEYS = ['k1', 'k2', 'k3', 'deep/k4'] as const;
+/** Keys of the store, few for the same reason. */
+export const STORE_KEYS = ['k1', 'k2', 'k3', 'deep/k4'] as const;
 
 /** A number that no other command of the run has. */
 export type NextNumber = () => number;
@@ -25,6 +26,8 @@ export class Intentions {
   readonly #nextNumber: NextNumber;
   /** Fences that it was ever told, the newest last. */
   readonly #tokens: Assertion[] = [];
+  /** Of the keys of the store, as it saw them last. */
+  readonly #revisions = new Map<string, number>();
   #grants: string[] = [];
   #pins: { readonly key: LeaseKey; readonly entity: string }[] = [];
   /** Asked for again when its outcome stayed unknown. */
@@ -39,6 +42,10 @@ export class Intentions {
 
   key(): LeaseKey {
     return this.#random.pick(LEASE_KEYS);
+  }
+
+  storeKey(): string {
+    return this.#random.pick(STORE_KEYS);
   }
 
   /** The next command. */
@@ -77,7 +84,10 @@ export class Intentions {
     if (roll < 71) return this.#pin(key);
     if (roll < 75) return this.#unpin(key);
     if (roll < 92) return this.#put(token, grant);
-    if (roll < 95) return { kind: 'delete', key: random.pick(STORE_KEYS), assert: this.#asserted(token), precondition: null };
+    if (roll < 95) {
+      const stored = random.pick(STORE_KEYS);
+      return { kind: 'delete', key: stored, assert: this.#asserted(token), precondition: this.#precondition(stored) };
+    }
     return this.#txn(token);
   }
 
@@ -88,6 +98,8 @@ export class Intentions {
       this.#tokens.push({ namespace, model, lease, holder, fence });
       if (this.#tokens.length > 20) this.#tokens.shift();
     }
+    if (outcome.kind === 'key') this.#revisions.set(outcome.key.key, outcome.key.modRevision);
+    if (outcome.kind === 'refused' && outcome.refusal.code === 'precondition-failed') this.#revisions.delete(outcome.refusal.key);
     if (outcome.kind === 'grant' && !this.#grants.includes(outcome.grant.id)) this.#grants = [...this.#grants.slice(-3), outcome.grant.id];
     if (command.kind === 'revoke') this.#grants = this.#grants.filter((id) => id !== command.id || this.#random.chance(0.2));
   }
@@ -127,7 +139,15 @@ export class Intentions {
   #put(token: Assertion | undefined, grant: string | null): Command {
     const lease = grant !== null && this.#random.chance(0.2) ? grant : null;
     const value = `v${this.#nextNumber()}`;
-    return { kind: 'put', key: this.#random.pick(STORE_KEYS), value, lease, assert: this.#asserted(token), precondition: null };
+    const key = this.#random.pick(STORE_KEYS);
+    return { kind: 'put', key, value, lease, assert: this.#asserted(token), precondition: this.#precondition(key) };
+  }
+
+  /** Compare and set: by what it saw last, which may be out of date. */
+  #precondition(key: string): Precondition | null {
+    if (!this.#random.chance(0.3)) return null;
+    const revision = this.#revisions.get(key);
+    return revision === undefined ? { kind: 'absent' } : { kind: 'mod-revision', revision };
   }
 
   #txn(token: Assertion | undefined): Command {

@@ -1,7 +1,11 @@
 // Faults of the kind that systems like ours have had, planted through the seams, and the property that must find each.
 import type { Clock, Env, LogStore, LogWrite } from '../../src/env.ts';
-import type { Outcome } from '../../src/lease/outcomes.ts';
+import { fromTuple, toTuple } from '../../src/lease/command-codec.ts';
+import type { Command, TxnOp } from '../../src/lease/commands.ts';
+import type { KeyView, Outcome } from '../../src/lease/outcomes.ts';
+import type { EntryContext, StateMachine } from '../../src/lease/state-machine.ts';
 import { NONE } from '../../src/raft/types.ts';
+import type { Service } from '../../src/replica/service.ts';
 import type { Plan } from './plan.ts';
 import type { SimulationOptions } from './simulation.ts';
 import type { ApplyFault } from './witness.ts';
@@ -66,6 +70,24 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     seeds: 20,
     options: { applyFault: (apply, entry, command) => apply(entry, withoutFences(command)) },
   },
+  {
+    title: 'a key is read as it was at the last read of it, under an index of now',
+    property: 'linearizability',
+    seeds: 10,
+    options: { envFault: { service: rememberedKeys } },
+  },
+  {
+    title: 'every twentieth put is answered and forgotten by all nodes alike',
+    property: 'linearizability',
+    seeds: 10,
+    options: { applyFault: forgetfulPut },
+  },
+  {
+    title: 'every twentieth put is carried out twice by all nodes alike',
+    property: 'linearizability',
+    seeds: 10,
+    options: { applyFault: doublePut },
+  },
 ];
 
 /** Short terms, and nodes that come back in the midst of them. */
@@ -95,13 +117,7 @@ function hasty(env: Env): LogStore {
     if (!isBusy) next();
     env.clock.soon(() => done());
   };
-  return new Proxy(store, {
-    get(target, name) {
-      if (name === 'append') return append;
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
+  return bent(store, 'append', append);
 }
 
 /** Three milliseconds for every two. */
@@ -116,6 +132,62 @@ function expireRegardless(...[apply, entry, command, machine]: Parameters<ApplyF
   const items: [string, number][] = command[2].map(([id, deadlineMs]: [string, number]) => [id, present.get(id) ?? deadlineMs]);
   const timeMs = items.reduce((latest, [, deadlineMs]) => Math.max(latest, deadlineMs + 1), entry.timeMs);
   return apply({ ...entry, timeMs }, [command[0], command[1], items]);
+}
+
+/** Answers reads of the store from what it has read before. */
+function rememberedKeys(service: Service): Service {
+  const remembered = new Map<string, KeyView | null>();
+  const state = (real: StateMachine): StateMachine =>
+    bent(real, 'key', (key: string): KeyView | null => {
+      const shown = real.key(key);
+      const before = remembered.get(key);
+      remembered.set(key, shown);
+      return before === undefined ? shown : before;
+    });
+  const read: Service['read'] = (consistency, answer) =>
+    service.read(consistency, (result) =>
+      answer(result.kind === 'failed' ? result : { kind: 'view', view: { ...result.view, state: state(result.view.state) } }),
+    );
+  return bent(service, 'read', read);
+}
+
+/** Answers a put as the next write of its key, and writes nothing. */
+function forgetfulPut(...[apply, entry, tuple, machine]: Parameters<ApplyFault>): Outcome {
+  const put = twentiethPut(entry, tuple);
+  if (put === null) return apply(entry, tuple);
+  const { key, value, lease, assert } = put;
+  const before = machine.key(key);
+  const outcome = apply(entry, toTuple({ kind: 'txn', assert, compare: [], success: [], failure: [] }));
+  if (outcome.kind === 'refused') return outcome;
+  const { createRevision, version } = before ?? { createRevision: entry.index, version: 0 };
+  return { kind: 'key', key: { key, value, createRevision, modRevision: entry.index, version: version + 1, lease } };
+}
+
+/** Writes it twice in one entry. */
+function doublePut(...[apply, entry, tuple]: Parameters<ApplyFault>): Outcome {
+  const put = twentiethPut(entry, tuple);
+  if (put === null) return apply(entry, tuple);
+  const { key, value, lease, assert } = put;
+  const op: TxnOp = { kind: 'put', key, value, lease };
+  const outcome = apply(entry, toTuple({ kind: 'txn', assert, compare: [], success: [op, op], failure: [] }));
+  const last = outcome.kind === 'txn' ? outcome.results[1] : undefined;
+  return last !== undefined && 'key' in last && last.key !== null ? { kind: 'key', key: last.key } : outcome;
+}
+
+function twentiethPut(entry: EntryContext, tuple: unknown): (Command & { readonly kind: 'put' }) | null {
+  const command = entry.index % 20 === 0 ? fromTuple(tuple) : null;
+  return command?.kind === 'put' && command.lease === null && command.precondition === null ? command : null;
+}
+
+/** `target` with another `name`. Methods run on the target itself, which may have private fields. */
+function bent<Target extends object, Name extends keyof Target>(target: Target, name: Name, replacement: Target[Name]): Target {
+  return new Proxy(target, {
+    get(_, wanted) {
+      if (wanted === name) return replacement;
+      const value: unknown = Reflect.get(target, wanted, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
 }
 
 /** Removes the fence from every assertion that also has a holder: their place is known from the tuple of a put, delete or txn. */

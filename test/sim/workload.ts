@@ -169,7 +169,7 @@ export class Workload {
         const pending = this.#begin(life, `call ${call.id} on n${node} ${call.text}`, false);
         this.#tell(name, pending.what);
         this.#host.tell({ kind: 'call-began', call });
-        life.replica.submit(command, (settled) => {
+        life.service.submit(command, (settled) => {
           this.#pending.delete(pending);
           this.#tell(
             name,
@@ -192,6 +192,7 @@ export class Workload {
 
   #read(client: Client, consistency: 'linearizable' | 'stale', done: () => void): void {
     const key = client.intentions.key();
+    const storeKey = client.intentions.storeKey();
     const { node } = client;
     this.#reach(node, done, (life) => {
       const read: Read = {
@@ -200,17 +201,19 @@ export class Workload {
         node,
         consistency,
         key,
+        storeKey,
         beganMs: this.#scheduler.nowMs,
         floor: this.#ledger.acknowledged,
       };
       const pending = this.#begin(life, `${consistency} read ${read.id} on n${read.node}`, false);
-      life.replica.read(consistency, (result) => {
+      life.service.read(consistency, (result) => {
         if (!this.#pending.delete(pending)) throw new Error(`read ${read.id} is answered twice`);
         if (result.kind === 'view') {
           const { state, index } = result.view;
           this.reads += 1;
           this.#tell(client.name, `${pending.what} sees ${index}`);
-          this.#host.tell({ kind: 'read-ended', read, index, stateIndex: state.appliedIndex, tenure: tenureIn(state, key) });
+          const shown = { tenure: tenureIn(state, key), shown: state.key(storeKey) };
+          this.#host.tell({ kind: 'read-ended', read, index, stateIndex: state.appliedIndex, ...shown });
           // Who was told something linearizable may tell others.
           if (consistency === 'linearizable') this.#ledger.acknowledged = Math.max(this.#ledger.acknowledged, index);
         } else {
@@ -236,7 +239,7 @@ export class Workload {
       };
       const pending = this.#begin(life, `wait ${wait.id} on n${wait.node} for ${JSON.stringify(key)}`, true);
       this.#tell(client.name, pending.what);
-      const cancel = life.replica.waitVacant(
+      const cancel = life.service.waitVacant(
         key,
         (index) => {
           this.#tell(client.name, `wait ${wait.id} is over at ${index}`);

@@ -7,6 +7,7 @@ import { HonestErrors } from './honest-errors.ts';
 import { LeaderAppendOnly } from './leader-append-only.ts';
 import { LeaderCompleteness } from './leader-completeness.ts';
 import { LeaseTime } from './lease-time.ts';
+import { Linearizability } from './linearizability.ts';
 import { LinearizableReads } from './linearizable-reads.ts';
 import { LogMatching } from './log-matching.ts';
 import { NeverEarly } from './never-early.ts';
@@ -37,6 +38,7 @@ export function allProperties(world: World, without: readonly string[]): Propert
     new Acknowledged(world),
     new HonestErrors(world),
     new LinearizableReads(),
+    new Linearizability(world),
     new Waiters(world),
   ];
   return properties.filter((property) => !without.includes(property.name));

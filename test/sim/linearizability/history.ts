@@ -1,0 +1,222 @@
+// What clients saw, cut into one history for each object: leases, keys of the store, granted leases. Nothing else is known here.
+import type { Assertion } from '../../../src/lease/commands.ts';
+import type { Outcome } from '../../../src/lease/outcomes.ts';
+import type { Settled } from '../../../src/replica/service.ts';
+import { type Call, type Fact, keyName } from '../facts.ts';
+import { Endings } from './endings.ts';
+import { type GrantState, type GrantStep, granted, grantModel, revoked, seenAlive, seenMissing } from './grant-model.ts';
+import * as keys from './key-model.ts';
+import * as leases from './lease-model.ts';
+import { linearize, type Operation, type Verdict } from './search.ts';
+
+/** A call from its beginning to its answer; both in true milliseconds. */
+type Span = Omit<Operation<unknown>, 'step'>;
+
+/** An object whose history has no order. */
+export interface Disorder {
+  readonly object: string;
+  readonly verdict: Exclude<Verdict, { readonly kind: 'linearizable' }>;
+}
+
+/**
+ * The history of a run as its clients tell it. A call on several objects is taken apart: each object sees its own part, at a moment of its
+ * own within the call. So nothing found here is a false alarm, and that all parts happen at one moment is for other properties.
+ */
+export class History {
+  readonly #endings: Endings;
+  readonly #storeKeys: readonly string[];
+  readonly #leases = new Map<string, Operation<leases.LeaseState>[]>();
+  readonly #keys = new Map<string, Operation<keys.KeyState>[]>();
+  readonly #grants = new Map<string, Operation<GrantState>[]>();
+  /** Calls without an answer. */
+  readonly #open = new Map<number, Call>();
+
+  /** `fastestRate` as in {@link Endings}; `storeKeys`: all that clients speak of, since a transaction on a prefix names none. */
+  constructor(fastestRate: number, storeKeys: readonly string[]) {
+    this.#endings = new Endings(fastestRate);
+    this.#storeKeys = storeKeys;
+  }
+
+  /** Takes what clients can see of a fact, at `nowMs`. */
+  observe(fact: Fact, nowMs: number): void {
+    switch (fact.kind) {
+      case 'call-began':
+        this.#open.set(fact.call.id, fact.call);
+        return;
+      case 'call-ended':
+        this.#open.delete(fact.call.id);
+        this.#ended(fact.call, fact.settled, nowMs);
+        return;
+      case 'read-ended': {
+        const { read, index, tenure, shown } = fact;
+        if (read.consistency === 'stale') return;
+        const span: Span = { name: '', calledMs: read.beganMs, returnedMs: nowMs, hint: index + 0.5 };
+        const who = `read ${read.id} by ${read.client}: `;
+        const holder = tenure === null ? 'nobody' : `${tenure.holder} with fence ${tenure.fence}`;
+        this.#lease(keyName(read.key), { ...span, name: `${who}${holder}` }, leases.shows(tenure));
+        const value = shown === null ? 'no key' : `${shown.value}, version ${shown.version}`;
+        this.#key(read.storeKey, { ...span, name: `${who}${value}` }, keys.shows(shown));
+        return;
+      }
+      case 'wait-ended': {
+        const { wait, index } = fact;
+        const name = `wait ${wait.id} by ${wait.client}: vacant`;
+        this.#lease(keyName(wait.key), { name, calledMs: wait.beganMs, returnedMs: nowMs, hint: index + 0.5 }, leases.shows(null));
+        return;
+      }
+      default:
+    }
+  }
+
+  /** Looks for an order of each object's history. Calls that are still without an answer may or may not have happened. */
+  check(): Disorder[] {
+    for (const call of this.#open.values()) this.#unanswered(call);
+    this.#open.clear();
+    return [
+      ...this.#search(this.#leases, (name) => [`lease ${name}`, leases.leaseModel(name, this.#endings)] as const),
+      ...this.#search(this.#keys, (key) => [`key ${key}`, keys.keyModel(this.#endings)] as const),
+      ...this.#search(this.#grants, (id) => [`granted lease ${id}`, grantModel(id, this.#endings)] as const),
+    ];
+  }
+
+  *#search<State>(
+    histories: ReadonlyMap<string, readonly Operation<State>[]>,
+    model: (name: string) => readonly [string, Parameters<typeof linearize<State>>[0]],
+  ): Iterable<Disorder> {
+    for (const [name, operations] of histories) {
+      const [object, rules] = model(name);
+      const verdict = linearize(rules, operations);
+      if (verdict.kind !== 'linearizable') yield { object, verdict };
+    }
+  }
+
+  #ended(call: Call, settled: Settled, nowMs: number): void {
+    if (settled.kind === 'failed') {
+      // What surely failed never happened: it is no part of the history.
+      if (!settled.failure.definite) this.#unanswered(call);
+      return;
+    }
+    const { outcome, index } = settled;
+    const answer = outcome.kind === 'refused' ? outcome.refusal.code : outcome.kind;
+    const span: Span = { name: `${nameOf(call)}: ${answer} at ${index}`, calledMs: call.beganMs, returnedMs: nowMs, hint: index };
+    this.#promised(call, outcome);
+    const { command } = call;
+    switch (command.kind) {
+      case 'claim':
+      case 'claim-session':
+      case 'extend':
+      case 'release':
+      case 'pin':
+      case 'unpin':
+        this.#lease(keyName(command.key), span, leases.answered(command, outcome));
+        if (command.kind === 'claim-session' && outcome.kind === 'claim') this.#grant(command.session, span, seenAlive);
+        break;
+      case 'put':
+      case 'delete':
+      case 'txn':
+      case 'attach':
+      case 'detach':
+        for (const key of this.#storeKeys) {
+          const step = keys.concerns(key, command) ? keys.answered(key, command, outcome) : null;
+          if (step !== null) this.#key(key, span, step);
+        }
+        if ('assert' in command) this.#gates(command.assert, span, outcome);
+        break;
+      case 'grant':
+        if (outcome.kind === 'grant') this.#grant(outcome.grant.id, span, granted);
+        else if (command.id !== null) this.#grant(command.id, span, seenAlive);
+        break;
+      case 'renew':
+        if (outcome.kind === 'grant') this.#grant(command.id, span, seenAlive);
+        break;
+      case 'revoke':
+        if (outcome.kind === 'done') this.#grant(command.id, span, revoked);
+        break;
+      default:
+    }
+    if (outcome.kind === 'refused' && outcome.refusal.code === 'lease-not-found') this.#grant(outcome.refusal.id, span, seenMissing);
+  }
+
+  /** All assertions held, or all before the one that failed. */
+  #gates(assertions: readonly Assertion[], span: Span, outcome: Outcome): void {
+    const refusal = outcome.kind === 'refused' && outcome.refusal.code === 'assertion-failed' ? outcome.refusal : null;
+    for (const assertion of assertions) {
+      if (refusal !== null && sameAssertion(assertion, refusal.failed)) {
+        this.#lease(keyName(assertion), span, leases.refutes(assertion, refusal.holder, refusal.fence));
+        return;
+      }
+      this.#lease(keyName(assertion), span, leases.asserts(assertion));
+    }
+  }
+
+  #unanswered(call: Call): void {
+    const { command } = call;
+    const span: Span = {
+      name: `${nameOf(call)}: no answer`,
+      calledMs: call.beganMs,
+      returnedMs: Number.POSITIVE_INFINITY,
+      hint: Number.POSITIVE_INFINITY,
+    };
+    switch (command.kind) {
+      case 'claim':
+      case 'claim-session':
+      case 'extend':
+      case 'release':
+      case 'pin':
+      case 'unpin': {
+        const step = leases.unanswered(command);
+        if (step !== null) this.#lease(keyName(command.key), span, step);
+        return;
+      }
+      case 'put':
+      case 'delete':
+      case 'txn':
+      case 'attach':
+      case 'detach':
+        for (const key of this.#storeKeys) if (keys.concerns(key, command)) this.#key(key, span, keys.unanswered(key, command));
+        return;
+      case 'grant':
+        if (command.id !== null) this.#grant(command.id, span, granted);
+        return;
+      case 'revoke':
+        this.#endings.revoke(command.id, call.beganMs);
+        this.#grant(command.id, span, revoked);
+        return;
+      default:
+    }
+  }
+
+  /** What a client may rely on from this answer on. */
+  #promised({ command, beganMs }: Call, outcome: Outcome): void {
+    if (outcome.kind === 'grant') this.#endings.promise(outcome.grant.id, beganMs, outcome.grant.ttlMs);
+    if (outcome.kind === 'claim' && outcome.claim.session === null && 'durationMs' in command)
+      this.#endings.promise(leases.tenureName(keyName(outcome.claim), outcome.claim.fence), beganMs, command.durationMs);
+    if (outcome.kind === 'done' && command.kind === 'revoke') this.#endings.revoke(command.id, beganMs);
+  }
+
+  #lease(name: string, span: Span, step: leases.LeaseStep): void {
+    add(this.#leases, name, { ...span, step });
+  }
+
+  #key(name: string, span: Span, step: keys.KeyStep): void {
+    add(this.#keys, name, { ...span, step });
+  }
+
+  #grant(id: string, span: Span, step: GrantStep): void {
+    add(this.#grants, id, { ...span, step });
+  }
+}
+
+function add<State>(histories: Map<string, Operation<State>[]>, name: string, operation: Operation<State>): void {
+  const history = histories.get(name);
+  if (history === undefined) histories.set(name, [operation]);
+  else history.push(operation);
+}
+
+function nameOf({ id, client, text }: Call): string {
+  return `call ${id} by ${client} ${text}`;
+}
+
+function sameAssertion(one: Assertion, other: Assertion): boolean {
+  return keyName(one) === keyName(other) && one.holder === other.holder && one.fence === other.fence;
+}
