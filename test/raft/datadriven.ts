@@ -11,6 +11,8 @@ export interface Block {
   readonly expected: string;
   /** Of the command, for messages. */
   readonly line: number;
+  /** Lines of the file that hold `expected`: the first, and the one behind the last. */
+  readonly expectedLines: readonly [number, number];
 }
 
 export interface Argument {
@@ -33,7 +35,7 @@ export function readDataFiles(folder: string): readonly DataFile[] {
   const url = new URL(`${folder}/`, ROOT);
   if (!existsSync(url)) {
     const message = `etcd's data files are absent (../shared/raft-testdata/${folder} beside the project): nothing replayed`;
-    if (process.env.CI === 'true') throw new Error(message);
+    if (process.env.CI) throw new Error(message);
     console.warn(message);
     return [];
   }
@@ -59,8 +61,9 @@ export function parseBlocks(text: string): Block[] {
     if (at === lines.length) throw new Error(`line ${line}: no ---- after ${directive}`);
     at++;
     const output = readOutput(lines, at);
+    const expectedLines = [at + 1, output.next + 1] as const;
     at = output.next;
-    blocks.push({ ...parseDirective(directive, line), input: inputLines.join('\n').trim(), expected: output.text, line });
+    blocks.push({ ...parseDirective(directive, line), input: inputLines.join('\n').trim(), expected: output.text, line, expectedLines });
   }
   return blocks;
 }
