@@ -1,11 +1,13 @@
-// The commands of etcd's interaction files, each as what it does to the environment.
+// The commands of interaction files, each as what it does to the environment: etcd's here, ours in faults.ts.
 import type { Message } from '../../src/raft/messages.ts';
 import type { StepResult } from '../../src/raft/ready.ts';
 import type { ConfChange, NodeId } from '../../src/raft/types.ts';
 import { formatProgressMap, parseChanges } from './confchange-text.ts';
 import { type Block, bareKeys, valueFor, valuesFor } from './datadriven.ts';
-import { bootstrapSnapshot, type Environment, type NodeOptions } from './interaction.ts';
-import { formatEntries, formatMessage, MESSAGE_NAMES, ROLE_NAMES } from './message-text.ts';
+import { type Command, FAULTS, kindOf, numbers } from './faults.ts';
+import { bootstrapSnapshot, type Environment } from './interaction.ts';
+import type { NodeOptions } from './interaction-node.ts';
+import { formatEntries, formatMessage, ROLE_NAMES } from './message-text.ts';
 import { LEVELS, type Level } from './trace-text.ts';
 
 /** Runs one block and gives what it prints. */
@@ -21,15 +23,13 @@ export function runBlock(environment: Environment, block: Block): string {
   return text.endsWith('\n') ? text : `${text}\n`;
 }
 
-/** Gives the text of the error with which the command failed, null when it did not. */
-type Command = (environment: Environment, block: Block) => string | null;
-
 const COMMANDS: Readonly<Record<string, Command>> = {
+  ...FAULTS,
   'add-nodes': addNodes,
   campaign: onNode((environment, id) => environment.node(id).raft.campaign()),
   compact: (environment, block) => {
     const [id, index] = numbers(block);
-    environment.node(id as NodeId).storage.compact(index as number);
+    environment.node(id as NodeId).disk.write((storage) => storage.compact(index as number));
     return writeLog(environment, id as NodeId);
   },
   'deliver-msgs': deliverMessages,
@@ -52,8 +52,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   'send-snapshot': (environment, block) => {
     const [from, to] = numbers(block) as [NodeId, NodeId];
-    const { raft, storage } = environment.node(from);
-    const message: Message = { kind: 'snapshot', from, to, term: raft.status().term, snapshot: storage.snapshot() };
+    const { raft, disk } = environment.node(from);
+    const message: Message = { kind: 'snapshot', from, to, term: raft.status().term, snapshot: disk.storage.snapshot() };
     environment.messages.push(message);
     environment.output.write(formatMessage(message));
     return null;
@@ -69,7 +69,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     const level = valueFor(block, 'log-level');
     if (level !== undefined) setLevel(environment, level);
     const ids = numbers(block);
-    environment.stabilize(ids.length > 0 ? ids : environment.nodes.map(({ config }) => config.id));
+    environment.stabilize(ids.length > 0 ? ids : environment.nodes.map(({ id }) => id));
     output.level = before;
     return null;
   },
@@ -85,10 +85,6 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     return null;
   },
 };
-
-function numbers(block: Block): number[] {
-  return bareKeys(block).map(Number);
-}
 
 function onNode(work: (environment: Environment, id: NodeId) => void): Command {
   return (environment, block) => {
@@ -118,6 +114,8 @@ function addNodes(environment: Environment, block: Block): string | null {
   const limitOf = (key: string): number | undefined => (valueFor(block, key) === undefined ? undefined : Number(valueFor(block, key)));
   const inflight = limitOf('inflight');
   const applying = limitOf('max-committed-size-per-ready');
+  // Ours: etcd's files have no limit on an append.
+  const message = limitOf('max-message-bytes');
   const options: NodeOptions = {
     asyncStorageWrites: isTrue('async-storage-writes'),
     preVote: isTrue('prevote'),
@@ -127,6 +125,7 @@ function addNodes(environment: Environment, block: Block): string | null {
     readOnly: valueFor(block, 'read-only') === 'lease-based' ? 'lease-based' : 'safe',
     ...(inflight === undefined ? {} : { inflights: { maxMessages: inflight, maxBytes: 0 } }),
     ...(applying === undefined ? {} : { maxApplyingBytes: applying }),
+    ...(message === undefined ? {} : { maxBytesPerMessage: message }),
   };
   const isBootstrapped = ['voters', 'learners', 'index', 'content'].some((key) => valuesFor(block, key) !== undefined);
   const index = Number(valueFor(block, 'index') ?? 0);
@@ -138,8 +137,7 @@ function addNodes(environment: Environment, block: Block): string | null {
 }
 
 function deliverMessages(environment: Environment, block: Block): string | null {
-  const type = valueFor(block, 'type');
-  const kind = type === undefined ? null : kindOf(type);
+  const kind = kindOf(block);
   let count = 0;
   for (const { key, values } of block.arguments) {
     if (values.length === 0) count += environment.deliver(Number(key), false, kind);
@@ -147,12 +145,6 @@ function deliverMessages(environment: Environment, block: Block): string | null 
   }
   if (count === 0) environment.output.write('no messages\n');
   return null;
-}
-
-function kindOf(name: string): Message['kind'] {
-  const found = Object.entries(MESSAGE_NAMES).find(([, each]) => each === name);
-  if (found === undefined) throw new Error(`unknown message type ${name}`);
-  return found[0] as Message['kind'];
 }
 
 function proposeConfChange(environment: Environment, block: Block): string | null {
@@ -178,7 +170,7 @@ function tick(environment: Environment, id: NodeId, ticks: number): void {
 
 /** The durable part of the log only. */
 function writeLog(environment: Environment, id: NodeId): null {
-  const { storage } = environment.node(id);
+  const { storage } = environment.node(id).disk;
   const first = storage.firstIndex();
   const last = storage.lastIndex();
   if (last < first) environment.output.write(`log is empty: first index=${first}, last index=${last}`);
@@ -187,10 +179,14 @@ function writeLog(environment: Environment, id: NodeId): null {
 }
 
 function writeStates(environment: Environment): null {
-  for (const { config, raft } of environment.nodes) {
-    const { conf, role, term, leader } = raft.status();
-    const isVoter = [...conf.voters, ...conf.votersOutgoing].includes(config.id);
-    environment.output.write(`${config.id}: ${ROLE_NAMES[role]} (${isVoter ? 'Voter' : 'Non-Voter'}) Term:${term} Lead:${leader}\n`);
+  for (const { id, running } of environment.nodes) {
+    if (running === null) {
+      environment.output.write(`${id}: down\n`);
+      continue;
+    }
+    const { conf, role, term, leader } = running.raft.status();
+    const isVoter = [...conf.voters, ...conf.votersOutgoing].includes(id);
+    environment.output.write(`${id}: ${ROLE_NAMES[role]} (${isVoter ? 'Voter' : 'Non-Voter'}) Term:${term} Lead:${leader}\n`);
   }
   return null;
 }

@@ -1,10 +1,9 @@
-// The environment in which etcd's interaction files run: several nodes, one queue of messages, one output.
-
+// The environment in which interaction files run, etcd's and ours: several nodes, one queue of messages, one output.
+import { InvariantError } from '../../src/assert.ts';
 import type { RaftConfig } from '../../src/raft/config.ts';
 import { APPEND_THREAD, APPLY_THREAD, type Message, type StorageAppend, type StorageApply } from '../../src/raft/messages.ts';
 import { RawNode } from '../../src/raft/raw-node.ts';
 import type { StepResult } from '../../src/raft/ready.ts';
-import { MemoryStorage } from '../../src/raft/storage.ts';
 import {
   type ConfState,
   EMPTY_CONF_STATE,
@@ -14,49 +13,11 @@ import {
   type NodeId,
   type SnapshotMeta,
 } from '../../src/raft/types.ts';
+import { Node, type NodeOptions } from './interaction-node.ts';
 import { formatMessage, formatReady } from './message-text.ts';
-import { formatTrace, LEVELS, type Level } from './trace-text.ts';
-
-/** Collects what a command prints, in the order in which it happens. At level NONE it collects nothing. */
-export class Output {
-  level: Level = 'DEBUG';
-  #text = '';
-
-  get isQuiet(): boolean {
-    return this.level === 'NONE';
-  }
-
-  write(text: string): void {
-    if (!this.isQuiet) this.#text += text;
-  }
-
-  log(level: Level, text: string): void {
-    if (LEVELS.indexOf(level) >= LEVELS.indexOf(this.level)) this.write(`${level} ${text}\n`);
-  }
-
-  /** Runs `work` with two spaces before every line that it writes. */
-  indented(work: () => void): void {
-    const outer = this.#text;
-    this.#text = '';
-    work();
-    const lines = this.#text.replace(/\n$/, '').split('\n');
-    this.#text = this.#text === '' ? outer : `${outer}${lines.map((line) => `  ${line}\n`).join('')}`;
-  }
-
-  take(): string {
-    const text = this.#text;
-    this.#text = '';
-    return text;
-  }
-}
-
-export interface Node {
-  readonly config: RaftConfig;
-  readonly storage: MemoryStorage;
-  readonly raft: RawNode;
-  readonly appendWork: StorageAppend[];
-  readonly applyWork: StorageApply[];
-}
+import { Output } from './output.ts';
+import { formatTrace } from './trace-text.ts';
+import { Witness } from './witness.ts';
 
 const STEP_ERRORS: Readonly<Record<StepResult, string | null>> = {
   ok: null,
@@ -65,17 +26,25 @@ const STEP_ERRORS: Readonly<Record<StepResult, string | null>> = {
   'local-message': 'raft: cannot step raft local message',
 };
 
-export type NodeOptions = Partial<Omit<RaftConfig, 'id' | 'storage' | 'random' | 'trace' | 'applied'>>;
-
 export class Environment {
   readonly output = new Output();
   readonly nodes: Node[] = [];
   messages: Message[] = [];
+  /** Taken off the network to come back later. */
+  held: Message[] = [];
+  readonly #witness = new Witness();
 
   /** Adds a node with the next id. With `snapshot` it starts from that instead of from nothing. */
   addNode(options: NodeOptions, snapshot: SnapshotMeta | null): void {
-    const storage = new MemoryStorage();
-    if (snapshot !== null) storage.installSnapshot(snapshot);
+    const node = new Node(this.nodes.length + 1, options, snapshot);
+    this.nodes.push(node);
+    this.start(node.id);
+  }
+
+  /** Starts a node from what its disk holds. The application has written its state behind, so it goes on from there. */
+  start(id: NodeId): void {
+    const node = this.node(id);
+    const { storage } = node.disk;
     const config: RaftConfig = {
       electionTicks: 3,
       heartbeatTicks: 1,
@@ -91,17 +60,35 @@ export class Environment {
       validateConfChanges: true,
       answerCommitNotices: true,
       readOnly: 'safe',
-      ...options,
-      id: this.nodes.length + 1,
+      ...node.options,
+      id,
       storage,
       // No file depends on a timeout that it does not set.
       random: () => 0,
-      applied: snapshot?.index ?? 0,
+      applied: storage.snapshot().index,
       trace: (event) => {
         for (const { level, text } of formatTrace(event)) this.output.log(level, text);
+        this.#witness.sawDecision(event);
       },
     };
-    this.nodes.push({ config, storage, raft: new RawNode(config), appendWork: [], applyWork: [] });
+    node.running = { config, raft: new RawNode(config) };
+  }
+
+  /**
+   * A node ends without warning: gone is what its threads have not done, and what they have not told it.
+   * With the power also goes what was written and not synced.
+   */
+  crash(id: NodeId, losesUnsynced: boolean): void {
+    const node = this.node(id);
+    const [written, ...waiting] = node.appendWork;
+    const unfinished = written === undefined ? [] : node.isWriting && !losesUnsynced ? written.responses : [written];
+    const untold = this.take((message) => message.to === id && isLocal(message));
+    for (const lost of [...unfinished, ...waiting, ...node.applyWork, ...untold]) this.output.write(`lost: ${formatMessage(lost)}\n`);
+    if (losesUnsynced) node.disk.loseUnsynced();
+    node.running = null;
+    node.appendWork = [];
+    node.applyWork = [];
+    node.isWriting = false;
   }
 
   node(id: NodeId): Node {
@@ -121,12 +108,13 @@ export class Environment {
     this.output.write(formatReady(ready));
     if (!config.asyncStorageWrites) {
       this.#append(id, ready.hardState, ready.entries, ready.snapshot);
+      if (ready.mustSync || ready.snapshot !== null) this.node(id).disk.sync();
       this.#apply(id, ready.committedEntries);
     }
     for (const message of ready.messages) {
       if (message.kind === 'storage-append') appendWork.push(message);
       else if (message.kind === 'storage-apply') applyWork.push(message);
-      else this.messages.push(message);
+      else this.#post(message);
     }
     if (!config.asyncStorageWrites) raft.advance();
   }
@@ -139,7 +127,21 @@ export class Environment {
     }
     this.#writeWork(work);
     this.#append(id, work.hardState, work.entries, work.snapshot);
+    this.node(id).disk.sync();
+    this.node(id).isWriting = false;
     this.#queueResponses(work.responses);
+  }
+
+  /** The append thread writes, and waits for a sync that does not come back. */
+  writeUnsynced(id: NodeId): void {
+    const [work] = this.node(id).appendWork;
+    if (work === undefined) {
+      this.output.write('no append work to perform');
+      return;
+    }
+    this.output.write(`Written, not synced:\n${formatMessage({ ...work, responses: [] })}\n`);
+    this.#append(id, work.hardState, work.entries, work.snapshot);
+    this.node(id).isWriting = true;
   }
 
   processApplyThread(id: NodeId): void {
@@ -160,20 +162,32 @@ export class Environment {
 
   /** Delivers or drops what waits for `id`, only of one kind if given. Returns how many that were. */
   deliver(id: NodeId, drop: boolean, kind: Message['kind'] | null): number {
-    const chosen: Message[] = [];
-    const rest: Message[] = [];
-    for (const message of this.messages) {
-      const isChosen = message.to === id && !(drop && isLocal(message)) && (kind === null || message.kind === kind);
-      (isChosen ? chosen : rest).push(message);
-    }
-    this.messages = rest;
+    const chosen = this.take((message) => message.to === id && !(drop && isLocal(message)) && (kind === null || message.kind === kind));
     for (const message of chosen) {
-      this.output.write(`${drop ? 'dropped: ' : ''}${formatMessage(message)}\n`);
-      if (drop) continue;
-      const error = this.errorOf(this.node(id).raft.step(message));
-      if (error !== null) this.output.write(`${error}\n`);
+      const isLost = drop || this.nodes[id - 1]?.running === null;
+      this.output.write(`${isLost ? 'dropped: ' : ''}${formatMessage(message)}\n`);
+      if (!isLost) this.#step(id, message);
     }
     return chosen.length;
+  }
+
+  /** Takes the messages for which `isChosen` holds off the network, oldest first. */
+  take(isChosen: (message: Message) => boolean): Message[] {
+    const chosen = this.messages.filter(isChosen);
+    this.messages = this.messages.filter((message) => !chosen.includes(message));
+    return chosen;
+  }
+
+  /** A node whose invariants are broken ends, as the program does. */
+  #step(id: NodeId, message: Message): void {
+    try {
+      const error = this.errorOf(this.node(id).raft.step(message));
+      if (error !== null) this.output.write(`${error}\n`);
+    } catch (error) {
+      if (!(error instanceof InvariantError)) throw error;
+      this.output.write(`node ${id} ends: ${error.message}\n`);
+      this.crash(id, false);
+    }
   }
 
   /** Lets the nodes work and talk until none of them has anything to do. */
@@ -190,7 +204,7 @@ export class Environment {
       };
       each(
         'handling Ready',
-        (id) => this.node(id).raft.hasReady(),
+        (id) => this.node(id).running?.raft.hasReady() === true,
         (id) => this.processReady(id),
       );
       each(
@@ -216,18 +230,19 @@ export class Environment {
   }
 
   #append(id: NodeId, hardState: HardState | null, entries: readonly Entry[], snapshot: SnapshotMeta | null): void {
-    const { storage } = this.node(id);
-    if (hardState !== null) storage.setHardState(hardState);
-    if (snapshot !== null) storage.installSnapshot(snapshot);
-    else storage.append(entries);
+    const { disk } = this.node(id);
+    if (hardState !== null) disk.write((storage) => storage.setHardState(hardState));
+    if (snapshot !== null) disk.write((storage) => storage.installSnapshot(snapshot));
+    if (entries.length > 0) disk.write((storage) => storage.append(entries));
   }
 
   /** The application: whatever is applied becomes the newest snapshot. */
   #apply(id: NodeId, entries: readonly Entry[]): void {
-    const { raft, storage } = this.node(id);
+    const { raft, disk } = this.node(id);
     for (const entry of entries) {
-      const conf: ConfState = entry.kind === 'conf-change' ? raft.applyConfChange(entry.change) : storage.snapshot().conf;
-      storage.setSnapshot({ index: entry.index, term: entry.term, conf });
+      this.#witness.sawApplied(id, entry);
+      const conf: ConfState = entry.kind === 'conf-change' ? raft.applyConfChange(entry.change) : disk.storage.snapshot().conf;
+      disk.write((storage) => storage.setSnapshot({ index: entry.index, term: entry.term, conf }));
     }
   }
 
@@ -237,7 +252,12 @@ export class Environment {
   }
 
   #queueResponses(responses: readonly Message[]): void {
-    for (const response of responses) this.messages.push(response);
+    for (const response of responses) this.#post(response);
+  }
+
+  #post(message: Message): void {
+    if (message.kind === 'vote-response' && !message.rejected) this.#witness.sawVoteLeave(message.from, message.term, message.to);
+    this.messages.push(message);
   }
 }
 
@@ -245,7 +265,7 @@ export function bootstrapSnapshot(index: Index, voters: readonly NodeId[], learn
   return { index, term: 1, conf: { ...EMPTY_CONF_STATE, voters, learners } };
 }
 
-/** Whether a message stays within its node; such are never lost. */
+/** Whether a message stays within its node; the network never loses one. */
 function isLocal({ from, to }: Message): boolean {
   return from === to || [from, to].some((end) => end === APPEND_THREAD || end === APPLY_THREAD);
 }

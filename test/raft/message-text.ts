@@ -46,7 +46,7 @@ export function formatReady(ready: Ready): string {
   let text = '';
   if (ready.softState !== null) text += `Lead:${ready.softState.leader} State:${ROLE_NAMES[ready.softState.role]}\n`;
   if (ready.hardState !== null) text += `HardState ${formatHardState(ready.hardState)}\n`;
-  if (ready.readStates.length > 0) text += `ReadStates ${JSON.stringify(ready.readStates)}\n`;
+  for (const { context, index } of ready.readStates) text += `ReadState Context:${context} Index:${index}\n`;
   if (ready.entries.length > 0) text += `Entries:\n${formatEntries(ready.entries)}`;
   if (ready.snapshot !== null) text += `Snapshot ${formatSnapshot(ready.snapshot)}\n`;
   if (ready.committedEntries.length > 0) text += `CommittedEntries:\n${formatEntries(ready.committedEntries)}`;
@@ -87,6 +87,8 @@ interface Fields {
   readonly logTerm?: Term;
   readonly index?: Index;
   readonly rejectHint?: Index;
+  /** Of a read, or of a heartbeat round that confirms reads. etcd does not print it; its files hold none. */
+  readonly context?: number;
   readonly hardState?: HardState;
   readonly commit?: Index;
   readonly entries?: readonly Entry[];
@@ -95,12 +97,23 @@ interface Fields {
 }
 
 export function formatMessage(message: Message, indent = ''): string {
-  const { logTerm = 0, index = 0, rejectHint, hardState, commit = 0, entries = [], snapshot = null, responses = [] } = fieldsOf(message);
+  const {
+    logTerm = 0,
+    index = 0,
+    rejectHint,
+    context = 0,
+    hardState,
+    commit = 0,
+    entries = [],
+    snapshot = null,
+    responses = [],
+  } = fieldsOf(message);
   const shown = hardState ?? { term: message.term, vote: NONE, commit };
   let text = `${indent}${formatEnd(message.from)}->${formatEnd(message.to)} ${MESSAGE_NAMES[message.kind]} Term:${shown.term} Log:${logTerm}/${index}`;
   if (rejectHint !== undefined) text += ` Rejected (Hint: ${rejectHint})`;
   if (shown.commit > 0) text += ` Commit:${shown.commit}`;
   if (shown.vote !== NONE) text += ` Vote:${shown.vote}`;
+  if (context !== 0) text += ` Context:${context}`;
   if (entries.length === 1) text += ` Entries:[${formatEntry(entries[0] as Entry)}]`;
   if (entries.length > 1) text += ` Entries:[${entries.map((entry) => `\n${indent}  ${formatEntry(entry)}`).join('')}\n${indent}]`;
   if (snapshot !== null && snapshot.index !== 0) text += `\n${indent}  Snapshot: ${formatSnapshot(snapshot)}`;
@@ -116,7 +129,7 @@ function fieldsOf(message: Message): Fields {
     case 'append-response':
       return { logTerm: message.logTerm, index: message.index, ...(message.rejected ? { rejectHint: message.rejectHint } : {}) };
     case 'heartbeat':
-      return { commit: message.commit };
+      return { commit: message.commit, context: message.context };
     case 'vote':
     case 'pre-vote':
       return { logTerm: message.logTerm, index: message.index };
@@ -126,7 +139,7 @@ function fieldsOf(message: Message): Fields {
     case 'snapshot':
       return { snapshot: message.snapshot };
     case 'read-index-response':
-      return { index: message.index };
+      return { index: message.index, context: message.context };
     case 'propose':
       return { entries: message.payloads.map((payload) => ({ ...payload, term: 0, index: 0 })) };
     case 'storage-append':
@@ -143,9 +156,10 @@ function fieldsOf(message: Message): Fields {
     case 'storage-apply-response':
       return { entries: message.entries };
     case 'heartbeat-response':
+    case 'read-index':
+      return { context: message.context };
     case 'timeout-now':
     case 'transfer-leader':
-    case 'read-index':
       return {};
     default:
       return unreachable(message);
