@@ -54,8 +54,8 @@ const LAYERS: readonly { readonly folder: string; readonly allowed: readonly str
   },
   {
     folder: 'client',
-    allowed: ['./retry.ts', '../contract/errors.ts', 'undici'],
-    forbidden: ['../api/server.ts', '../replica/service.ts', '../lease/outcomes.ts', '../main.ts'],
+    allowed: ['./retry.ts', '../contract/errors.ts', 'node:worker_threads'],
+    forbidden: ['undici', 'node:http', '../api/server.ts', '../replica/service.ts', '../lease/outcomes.ts', '../main.ts'],
   },
   {
     folder: 'cli',

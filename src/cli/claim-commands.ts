@@ -1,7 +1,8 @@
 // The commands about one lease: claim, extend, release, check, get, wait, pin, unpin.
 import type { Command } from 'commander';
 import { LeaseholdError } from '../client/errors.ts';
-import { type Call, pathOf, type Reply } from '../client/http.ts';
+import type { Call, Reply } from '../client/http.ts';
+import { pathOf } from '../client/names.ts';
 import type { CheckReply, ClaimShape } from '../contract/claims.ts';
 import { WAIT_MAX_MS } from '../contract/limits.ts';
 import { claimLine } from './format.ts';

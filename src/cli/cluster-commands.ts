@@ -2,7 +2,7 @@
 // `watch`, `member`, `kv`, `lessor` and `run` of the design belong beside these, each in a file of its own.
 import type { Command } from 'commander';
 import { LeaseholdError } from '../client/errors.ts';
-import { pathOf } from '../client/http.ts';
+import { pathOf } from '../client/names.ts';
 import type { ClaimList, ClaimShape, PinList } from '../contract/claims.ts';
 import type { ClusterReply, TransferReply } from '../contract/cluster.ts';
 import { consistency } from './claim-commands.ts';

@@ -71,7 +71,7 @@ export async function runSession(
     else io.err(`leasehold: ${explain(error, subject, named).join('\n')}`);
     finish(exitCodeOf(error));
   } finally {
-    await caller.close();
+    caller.close();
   }
 }
 

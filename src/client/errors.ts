@@ -9,7 +9,7 @@ export type FailureClass = 'refused' | 'not-accepted' | 'unknown';
 
 /** A failed call. `code` is one of the contract's codes, or `unreachable` when no endpoint could be spoken to. */
 export class LeaseholdError extends Error {
-  override readonly name = 'LeaseholdError';
+  override readonly name: string = 'LeaseholdError';
   readonly code: string;
   /** HTTP status; null when no answer came. */
   readonly status: number | null;
@@ -32,6 +32,31 @@ export class LeaseholdError extends Error {
     this.facts = facts;
   }
 }
+
+/**
+ * Why a lease is not held any more, as far as its client can tell. `ended`: the cluster says so, and `facts` say who has it now.
+ * `not-confirmed`: no renewal was confirmed in time, so holding can no longer be guaranteed. `stalled`: this program did not run when
+ * a renewal was due (a blocked event loop, a stopped process). `released`: it was given back here.
+ */
+export type LossReason = 'ended' | 'not-confirmed' | 'stalled' | 'released';
+
+/** A lease that was held is not, or not surely. The reason of its `signal`, and what `assertHeld` throws. Its `code` is `not-held`. */
+export class LeaseLostError extends LeaseholdError {
+  override readonly name = 'LeaseLostError';
+  readonly reason: LossReason;
+
+  constructor(reason: LossReason, what: string, facts: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
+    super('not-held', null, 'refused', `${what} ${LOSS_TEXTS[reason]}`, facts, cause);
+    this.reason = reason;
+  }
+}
+
+const LOSS_TEXTS: Readonly<Record<LossReason, string>> = {
+  ended: 'is held no longer: the cluster has ended the tenure',
+  'not-confirmed': 'may be held no longer: no renewal was confirmed in time',
+  stalled: 'may be held no longer: this program did not run when it should have renewed',
+  released: 'was released',
+};
 
 /** The class of an error answer. Whatever is not surely one of the first two is `unknown`. */
 export function classify(status: number, code: string): FailureClass {

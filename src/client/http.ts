@@ -1,8 +1,7 @@
 // The thin part of the client: one HTTP call, tried on several endpoints where what is known of its outcome allows that.
-// The client proper (`client.ts`: leases that renew themselves, `retry.ts`, the held lease) is built on this and has its place beside it.
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Agent, request } from 'undici';
+import { type ClientClock, sleep, systemClock } from './clock.ts';
 import { LeaseholdError, problemOf } from './errors.ts';
+import { LinkedAbort } from './linked-abort.ts';
 
 /** One call of the HTTP contract. */
 export interface Call {
@@ -19,7 +18,10 @@ export interface Call {
   readonly effect: 'none' | 'repeatable' | 'once';
   /** For a call that the server holds on purpose: the field that says for how long (query of a GET, else body). A later attempt asks for the rest. */
   readonly wait?: { readonly field: string; readonly ms: number };
-  readonly signal?: AbortSignal;
+  /** In place of the caller's own, for this call. */
+  readonly patienceMs?: number;
+  readonly attemptMs?: number;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A successful answer (2xx). */
@@ -32,6 +34,14 @@ export interface Reply {
   readonly endpoint: string;
 }
 
+/** An answer that goes on, as it comes. */
+export interface OpenAnswer {
+  readonly body: ReadableStream<Uint8Array>;
+  readonly endpoint: string;
+  /** Ends it from this side. */
+  close(): void;
+}
+
 export interface CallerOptions {
   /** Base URLs, at least one; each may be any node. */
   readonly endpoints: readonly string[];
@@ -42,17 +52,17 @@ export interface CallerOptions {
   readonly patienceMs?: number;
   /** How long one endpoint may take to answer, in milliseconds beyond the call's own wait. */
   readonly attemptMs?: number;
+  /** In place of the global one; for tests, and for programs that reach their cluster in a way of their own. */
+  readonly fetch?: typeof fetch;
+  readonly clock?: ClientClock;
 }
 
 const DEFAULT_PATIENCE_MS = 10_000;
 const DEFAULT_ATTEMPT_MS = 3_000;
-const CONNECT_MS = 1_500;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
-/** A socket idle this long may be closed by the server under our next request, which would make that one's outcome unknown. */
-const KEEP_ALIVE_MS = 2_000;
 
-/** Errors that say no byte of the request was sent. */
+/** Errors that say no byte of the request was sent. A browser does not tell them apart from others. */
 const NEVER_SENT = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -70,31 +80,32 @@ const TRY_ELSEWHERE = new Set(['no-leader', 'stopping', 'overloaded', 'unreachab
 /** Codes after which waiting helps: an election or a restart is short. Where nobody listens at all, the caller had better hear it now. */
 const TRY_LATER = new Set(['no-leader', 'stopping', 'overloaded', 'outcome-unknown']);
 
-/** Joins segments into a path, percent-encoding each; a lease's name may contain `/`. */
-export function pathOf(...segments: readonly string[]): string {
-  return segments.map((segment) => `/${encodeURIComponent(segment)}`).join('');
-}
-
-/** Makes calls over kept-alive connections and remembers which endpoint answered last. */
+/** Makes calls and remembers which endpoint answered last. */
 export class HttpCaller {
   readonly endpoints: readonly string[];
   readonly #patienceMs: number;
   readonly #attemptMs: number;
-  readonly #agent: Agent;
+  readonly #fetch: typeof fetch;
+  readonly #clock: ClientClock;
+  /** Ends the calls under way. */
+  readonly #closed = new AbortController();
   #preferred = 0;
 
   constructor(options: CallerOptions) {
-    if (options.endpoints.length === 0) throw new Error('a caller needs at least one endpoint');
+    if (options.endpoints.length === 0) throw new TypeError('a client needs at least one endpoint');
     this.endpoints = options.endpoints.map((url) => url.replace(/\/$/, ''));
     this.#patienceMs = options.patienceMs ?? DEFAULT_PATIENCE_MS;
     this.#attemptMs = options.attemptMs ?? DEFAULT_ATTEMPT_MS;
-    this.#agent = new Agent({ keepAliveTimeout: KEEP_ALIVE_MS, connect: { timeout: CONNECT_MS } });
+    // Looked up at each call: a browser's must be called as a function of the window.
+    this.#fetch = options.fetch ?? ((input, init) => fetch(input, init));
+    this.#clock = options.clock ?? systemClock;
   }
 
   /** Settles with a 2xx answer, or throws `LeaseholdError` (or the signal's reason). */
   async call(call: Call): Promise<Reply> {
-    const began = performance.now();
-    const giveUpAt = began + this.#patienceMs + (call.wait?.ms ?? 0);
+    const clock = this.#clock;
+    const began = clock.now();
+    const giveUpAt = began + (call.patienceMs ?? this.#patienceMs) + (call.wait?.ms ?? 0);
     let maybeApplied: LeaseholdError | null = null;
     let pauseMs = FIRST_PAUSE_MS;
     for (;;) {
@@ -103,7 +114,7 @@ export class HttpCaller {
       for (let turn = 0; turn < this.endpoints.length; turn++) {
         const at = (this.#preferred + turn) % this.endpoints.length;
         try {
-          const reply = await this.#attempt(this.endpoints[at] ?? '', call, performance.now() - began);
+          const reply = await this.#attempt(this.endpoints[at] ?? '', call, clock.now() - began);
           this.#preferred = at;
           return reply;
         } catch (error) {
@@ -118,8 +129,13 @@ export class HttpCaller {
           if (last === null || TRY_LATER.has(error.code)) last = error;
         }
       }
-      if (!laterMayHelp || giveUpAt - performance.now() < pauseMs) throw maybeApplied ?? last;
-      await sleep(pauseMs * (0.5 + Math.random() / 2), undefined, call.signal === undefined ? {} : { signal: call.signal });
+      if (!laterMayHelp || giveUpAt - clock.now() < pauseMs) throw maybeApplied ?? last;
+      const abort = new LinkedAbort(call.signal, this.#closed.signal);
+      try {
+        await sleep(clock, pauseMs * (0.5 + Math.random() / 2), abort.signal);
+      } finally {
+        abort.unlink();
+      }
       pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
     }
   }
@@ -129,54 +145,113 @@ export class HttpCaller {
     return await this.#attempt(endpoint, call, 0);
   }
 
-  /** Closes every connection; calls under way fail. */
-  async close(): Promise<void> {
-    await this.#agent.destroy();
+  /**
+   * Opens an answer that has no end: of the endpoint that answered last, or of the next one that takes the call. Throws as `call` does,
+   * after one round. Whoever has read enough of it calls `close`.
+   */
+  async open(call: Call & { readonly method: 'GET' }): Promise<OpenAnswer> {
+    let last: unknown = null;
+    for (let turn = 0; turn < this.endpoints.length; turn++) {
+      const at = (this.#preferred + turn) % this.endpoints.length;
+      try {
+        const answer = await this.#openAt(this.endpoints[at] ?? '', call);
+        this.#preferred = at;
+        return answer;
+      } catch (error) {
+        if (!(error instanceof LeaseholdError) || (error.failure !== 'unknown' && !TRY_ELSEWHERE.has(error.code))) throw error;
+        last = error;
+      }
+    }
+    throw last;
+  }
+
+  /** The next call asks another endpoint first: the one that answered last has failed in a way that the caller saw. */
+  preferAnother(): void {
+    this.#preferred = (this.#preferred + 1) % this.endpoints.length;
+  }
+
+  /** Ends the calls under way; later ones fail at once. */
+  close(): void {
+    this.#closed.abort(new LeaseholdError('closed', null, 'unknown', 'the client was closed'));
   }
 
   async #attempt(endpoint: string, call: Call, elapsedMs: number): Promise<Reply> {
     const waitMs = call.wait === undefined ? 0 : Math.max(1, Math.ceil(call.wait.ms - elapsedMs));
-    const waitField = call.wait === undefined ? {} : { [call.wait.field]: waitMs };
-    const body = call.body === undefined ? undefined : JSON.stringify(call.method === 'GET' ? call.body : { ...call.body, ...waitField });
-    const url = endpoint + call.path + queryOf({ ...call.query, ...(call.method === 'GET' ? waitField : {}) });
-    let status = 0;
-    let text = '';
-    let headers: Record<string, string> = {};
+    const abort = new LinkedAbort(call.signal, this.#closed.signal);
+    const timer = this.#limit(abort, waitMs + (call.attemptMs ?? this.#attemptMs));
     try {
-      const answer = await request(url, {
-        method: call.method,
-        dispatcher: this.#agent,
-        headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...call.headers },
-        body: body ?? null,
-        headersTimeout: waitMs + this.#attemptMs,
-        bodyTimeout: this.#attemptMs,
-        ...(call.signal === undefined ? {} : { signal: call.signal }),
-      });
-      status = answer.statusCode;
-      headers = Object.fromEntries(
-        Object.entries(answer.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]),
-      );
-      text = await answer.body.text();
+      const response = await this.#request(endpoint, call, waitMs, 'application/json', abort.signal);
+      const text = await response.text();
+      const parsed = parse(text);
+      if (!response.ok) throw problemOf(response.status, parsed, endpoint);
+      // Every answer of ours names its node; a success of some other program's must not pass for one.
+      if ((text !== '' && parsed === undefined) || !response.headers.get('leasehold-node'))
+        throw problemOf(response.status, null, endpoint);
+      return { status: response.status, body: parsed ?? null, headers: Object.fromEntries(response.headers), endpoint };
     } catch (error) {
-      if (call.signal?.aborted) throw call.signal.reason;
-      throw this.#lost(endpoint, call, error);
+      throw this.#failure(endpoint, call, error, abort, timer.isUp());
+    } finally {
+      timer.cancel();
+      abort.unlink();
     }
-    const parsed = parse(text);
-    if (status < 200 || status > 299) throw problemOf(status, parsed, endpoint);
-    // Every answer of ours names its node; a success of some other program's must not pass for one.
-    if ((text !== '' && parsed === undefined) || !headers['leasehold-node']) throw problemOf(status, null, endpoint);
-    return { status, body: parsed ?? null, headers, endpoint };
   }
 
-  #lost(endpoint: string, call: Call, error: unknown): LeaseholdError {
-    const code = codeOf(error);
-    if (NEVER_SENT.has(code))
-      return new LeaseholdError('unreachable', null, 'not-accepted', `${endpoint} cannot be reached (${code})`, {}, error);
-    const what =
-      code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT' ? 'did not answer in time' : `broke the connection (${code})`;
-    if (call.effect === 'none') return new LeaseholdError('unreachable', null, 'not-accepted', `${endpoint} ${what}`, {}, error);
-    return new LeaseholdError('outcome-unknown', null, 'unknown', `${endpoint} ${what} after the request was sent`, {}, error);
+  /** Only the head has a time limit: what follows may take for ever. */
+  async #openAt(endpoint: string, call: Call): Promise<OpenAnswer> {
+    const abort = new LinkedAbort(call.signal, this.#closed.signal);
+    const timer = this.#limit(abort, call.attemptMs ?? this.#attemptMs);
+    const close = (): void => {
+      abort.unlink();
+      abort.abort();
+    };
+    try {
+      const response = await this.#request(endpoint, call, 0, 'text/event-stream', abort.signal);
+      if (response.status !== 200 || response.body === null) throw problemOf(response.status, parse(await response.text()), endpoint);
+      return { body: response.body, endpoint, close };
+    } catch (error) {
+      close();
+      throw this.#failure(endpoint, call, error, abort, timer.isUp());
+    } finally {
+      timer.cancel();
+    }
   }
+
+  async #request(endpoint: string, call: Call, waitMs: number, accept: string, signal: AbortSignal): Promise<Response> {
+    const waitField = call.wait === undefined ? {} : { [call.wait.field]: waitMs };
+    const isGet = call.method === 'GET';
+    const body = call.body === undefined ? null : JSON.stringify(isGet ? call.body : { ...call.body, ...waitField });
+    return await this.#fetch(endpoint + call.path + queryOf({ ...call.query, ...(isGet ? waitField : {}) }), {
+      method: call.method,
+      // A browser would answer a repeated read out of its own memory.
+      headers: { accept, 'cache-control': 'no-store', ...(body === null ? {} : { 'content-type': 'application/json' }), ...call.headers },
+      body,
+      redirect: 'error',
+      signal,
+    });
+  }
+
+  #limit(abort: LinkedAbort, ms: number): { cancel(): void; isUp(): boolean } {
+    let isUp = false;
+    const cancel = this.#clock.after(ms, () => {
+      isUp = true;
+      abort.abort();
+    });
+    return { cancel, isUp: () => isUp };
+  }
+
+  #failure(endpoint: string, call: Call, error: unknown, abort: LinkedAbort, isTooLate: boolean): unknown {
+    if (error instanceof LeaseholdError) return error;
+    return abort.isAborted ? abort.reason : lost(endpoint, call, error, isTooLate);
+  }
+}
+
+function lost(endpoint: string, call: Call, error: unknown, isTooLate: boolean): LeaseholdError {
+  const code = codeOf(error);
+  if (!isTooLate && NEVER_SENT.has(code))
+    return new LeaseholdError('unreachable', null, 'not-accepted', `${endpoint} cannot be reached (${code})`, {}, error);
+  const what = isTooLate ? 'did not answer in time' : `broke the connection (${code})`;
+  if (call.effect === 'none') return new LeaseholdError('unreachable', null, 'not-accepted', `${endpoint} ${what}`, {}, error);
+  return new LeaseholdError('outcome-unknown', null, 'unknown', `${endpoint} ${what} after the request was sent`, {}, error);
 }
 
 function queryOf(query: Readonly<Record<string, string | number | undefined>>): string {
@@ -194,11 +269,19 @@ function parse(text: string): unknown {
   }
 }
 
-/** A connection tried on several addresses fails with an `AggregateError`: it was never sent if no address could be reached. */
+/**
+ * `fetch` hides the reason in causes; a connection tried on several addresses fails with an `AggregateError`, and was never sent if
+ * no address could be reached.
+ */
 function codeOf(error: unknown): string {
-  const code = (error as { code?: unknown } | null)?.code;
+  const { code, cause } = (error ?? {}) as { code?: unknown; cause?: unknown };
   if (typeof code === 'string') return code;
-  const nested = error instanceof AggregateError ? error.errors : [(error as { cause?: unknown } | null)?.cause];
-  const first = nested.find((each) => typeof each?.code === 'string');
-  return first === undefined ? 'no reason given' : first.code;
+  for (const nested of error instanceof AggregateError ? error.errors : [cause]) {
+    if (nested === undefined || nested === null) continue;
+    const found = codeOf(nested);
+    if (found !== NO_REASON) return found;
+  }
+  return NO_REASON;
 }
+
+const NO_REASON = 'no reason given';

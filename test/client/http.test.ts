@@ -1,14 +1,15 @@
 // The caller tries other endpoints exactly where what is known of the outcome allows it.
 import { afterEach, describe, expect, test } from 'vitest';
 import { LeaseholdError } from '../../src/client/errors.ts';
-import { type Call, HttpCaller, pathOf } from '../../src/client/http.ts';
+import { type Call, HttpCaller } from '../../src/client/http.ts';
+import { pathOf } from '../../src/client/names.ts';
 import { deadUrl, problem, type StubAnswer, StubServer } from '../cli/stub-server.ts';
 
 const stubs: StubServer[] = [];
 const callers: HttpCaller[] = [];
 
 afterEach(async () => {
-  await Promise.all(callers.splice(0).map((caller) => caller.close()));
+  for (const caller of callers.splice(0)) caller.close();
   await Promise.all(stubs.splice(0).map((stub) => stub.stop()));
 });
 

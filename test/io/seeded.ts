@@ -1,4 +1,4 @@
-// Chance for the tests of src/io: seeded, so that a failure can be replayed with SEED=<the number it printed>.
+// Chance for tests: seeded, so that a failure can be replayed with SEED=<the number it printed>.
 
 export interface SeededRandom {
   /** An integer in [0, bound), bound up to 2^53. */
@@ -6,10 +6,10 @@ export interface SeededRandom {
 }
 
 /** The seed of this run: `SEED` from the environment or a fresh one, printed with how to replay it. */
-export function newSeed(what: string): number {
+export function newSeed(what: string, folder = 'test/io'): number {
   const given = Number(process.env.SEED ?? Number.NaN);
   const seed = Number.isSafeInteger(given) ? given : Math.floor(performance.timeOrigin + performance.now() * 1000) % 2 ** 31;
-  process.stdout.write(`${what}: seed ${seed}, replay with SEED=${seed} npx vitest run test/io\n`);
+  process.stdout.write(`${what}: seed ${seed}, replay with SEED=${seed} npx vitest run ${folder}\n`);
   return seed;
 }
 
