@@ -5,6 +5,7 @@ import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fasti
 import type { Service } from '../replica/service.ts';
 import type { ClaimQueue } from './claim-queue.ts';
 import type { Waits } from './waits.ts';
+import type { Watchers } from './watchers.ts';
 
 /** A server whose handlers see bodies and paths typed by their schemas. */
 export type ApiServer = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
@@ -14,6 +15,7 @@ export interface Api {
   readonly service: Service;
   readonly waits: Waits;
   readonly claimQueue: ClaimQueue;
+  readonly watchers: Watchers;
 }
 
 /** The part of Fastify's request that is read outside of typed handlers. */

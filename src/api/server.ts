@@ -23,6 +23,8 @@ import { checkQuery, parseQuery } from './query.ts';
 import { txnRoutes } from './txn-routes.ts';
 import { waitRoutes } from './wait-routes.ts';
 import { Waits } from './waits.ts';
+import { watchRoutes } from './watch-routes.ts';
+import { Watchers } from './watchers.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -37,6 +39,10 @@ export interface ServerLimits {
   readonly connectionsMax: number;
   /** Requests that wait for something to happen; one more is refused as overloaded. */
   readonly waitsMax: number;
+  /** Watches at a time; one more is refused as overloaded. */
+  readonly watchersMax: number;
+  /** A watch whose reader takes nothing for so long is ended, in milliseconds. */
+  readonly watchStallMs: number;
   /** How long the headers of a request may take to arrive, in milliseconds. */
   readonly headersTimeoutMs: number;
   /** How long a whole request may take to arrive, in milliseconds. Answers may take as long as they like. */
@@ -49,6 +55,8 @@ export interface ServerLimits {
 export const DEFAULT_SERVER_LIMITS: ServerLimits = {
   connectionsMax: 20_000,
   waitsMax: 20_000,
+  watchersMax: 4_096,
+  watchStallMs: 30_000,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
   keepAliveMs: 60_000,
@@ -74,7 +82,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
   const limits: ServerLimits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
   const log = options.log ?? (() => undefined);
   const waits = new Waits(limits.waitsMax);
-  const api: Api = { service, waits, claimQueue: new LocalClaimQueue(service) };
+  const watchers = new Watchers(service, waits, limits.watchersMax, limits.watchStallMs);
+  const api: Api = { service, waits, claimQueue: new LocalClaimQueue(service), watchers };
 
   const fastify = Fastify({
     bodyLimit: BODY_MAX_BYTES,
@@ -116,6 +125,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   leaseRoutes(server, api);
   leaseListRoutes(server, api);
   waitRoutes(server, api);
+  watchRoutes(server, api);
   pinRoutes(server, api);
   lessorRoutes(server, api);
   kvRoutes(server, api);

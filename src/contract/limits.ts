@@ -42,3 +42,6 @@ export const BODY_MAX_DEPTH = 16;
 
 /** Least value of a `Retry-After` header, in seconds. */
 export const RETRY_AFTER_MIN_S = 1;
+
+/** A watch is never silent for longer than this, in milliseconds. */
+export const WATCH_SILENCE_MAX_MS = 15_000;

@@ -65,7 +65,7 @@ export class Claiming {
     const claim = this.#claims.get(claimIdOf(command.key));
     if (claim === undefined) return done;
     if (!isTenure(claim, command)) return notHeld(claim);
-    this.#claims.end(claim);
+    this.#claims.end(claim, 'released');
     return done;
   }
 

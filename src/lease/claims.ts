@@ -2,6 +2,7 @@
 import { assert } from '../assert.ts';
 import { Changes, type Saved } from './changes.ts';
 import type { LeaseKey } from './commands.ts';
+import type { ClaimEnd, Events } from './events.ts';
 import { deadlineAfter, type Expiring, type ExpiryQueue } from './expiry-queue.ts';
 import { leaseKeyOf, type Scope, scopePrefix } from './lease-key.ts';
 import type { Lease } from './lessor.ts';
@@ -48,12 +49,14 @@ export class Claims {
   readonly #standing: Standing;
   readonly #queue: ExpiryQueue;
   readonly #pins: Pins;
+  readonly #events: Events;
   readonly #vacated: (key: LeaseKey, index: number) => void;
 
-  constructor(standing: Standing, queue: ExpiryQueue, pins: Pins, vacated: (key: LeaseKey, index: number) => void) {
+  constructor(standing: Standing, queue: ExpiryQueue, pins: Pins, events: Events, vacated: (key: LeaseKey, index: number) => void) {
     this.#standing = standing;
     this.#queue = queue;
     this.#pins = pins;
+    this.#events = events;
     this.#vacated = vacated;
   }
 
@@ -84,17 +87,21 @@ export class Claims {
   /** Moves a plain claim's deadline to `durationMs` from now, never back. */
   extend(claim: Claim, durationMs: number): void {
     assert(claim.session === null, `${JSON.stringify(claim.id)} lives by a session`);
+    const lateMs = this.#lateMs(claim);
     const deadlineMs = deadlineAfter(this.#standing.timeMs, durationMs);
-    if (deadlineMs <= claim.deadlineMs) return;
-    this.#mark(claim);
-    claim.deadlineMs = deadlineMs;
-    claim.durationMs = durationMs;
-    if (claim.queuePosition !== -1) this.#queue.moved(claim);
+    if (deadlineMs > claim.deadlineMs) {
+      this.#mark(claim);
+      claim.deadlineMs = deadlineMs;
+      claim.durationMs = durationMs;
+      if (claim.queuePosition !== -1) this.#queue.moved(claim);
+    }
+    this.#events.claim('extended', claim, lateMs);
   }
 
   /** The tenure goes on, by this session from now on. */
   moveToSession(claim: Claim, session: Lease): void {
     if (claim.session === session) return;
+    const lateMs = this.#lateMs(claim);
     this.#mark(claim);
     claim.session?.detach(claim.id);
     this.#queue.remove(claim);
@@ -102,6 +109,7 @@ export class Claims {
     claim.durationMs = 0;
     claim.deadlineMs = 0;
     session.attach(claim.id);
+    this.#events.claim('extended', claim, lateMs);
   }
 
   /** The session ends, but not the tenure: the claim is a plain one from now on, with the session's duration and deadline. */
@@ -117,7 +125,8 @@ export class Claims {
   }
 
   /** Ends the tenure: the key is deleted, whoever waits is told. Pins stay. */
-  end(claim: Claim): void {
+  end(claim: Claim, cause: ClaimEnd): void {
+    this.#events.claim(cause, claim, cause === 'expired' ? this.#lateMs(claim) : 0);
     this.#mark(claim);
     this.#claims.delete(claim.id);
     this.#queue.remove(claim);
@@ -129,12 +138,16 @@ export class Claims {
   /** Time stands still for the claim from its first pin on, and counts again after the last: a deadline that passed is due at once. */
   pin(id: string, entity: string): void {
     const claim = this.#claims.get(id);
+    const before = this.#pins.entities(id);
     if (this.#pins.add(id, entity) && claim !== undefined) this.#queue.remove(claim);
+    if (this.#pins.entities(id) !== before) this.#events.pin('pinned', id, claim, entity);
   }
 
   unpin(id: string, entity: string): void {
     const claim = this.#claims.get(id);
+    const before = this.#pins.entities(id);
     if (this.#pins.remove(id, entity) && claim?.session === null) this.#queue.add(claim);
+    if (this.#pins.entities(id) !== before) this.#events.pin('unpinned', id, claim, entity);
   }
 
   /** Takes a claim from an image; false if there is one of that id. */
@@ -188,6 +201,13 @@ export class Claims {
     this.#mark(claim);
     this.#claims.add(claim.id, claim);
     this.#standing.keyChanged();
+    this.#events.claim('claimed', claim, 0);
+  }
+
+  /** Lease time since the claim's deadline, 0 before it and while pinned: a pin stops time. */
+  #lateMs(claim: Claim): number {
+    if (this.#pins.has(claim.id)) return 0;
+    return Math.max(0, this.#standing.timeMs - (claim.session ?? claim).deadlineMs);
   }
 
   #queueUnlessPinned(claim: Claim): void {

@@ -129,6 +129,8 @@ export class Image {
         this.#standingRead = true;
         this.#standing.timeMs = record.timeMs;
         this.#standing.revision = record.revision;
+        this.#standing.eventIndex = record.eventIndex;
+        this.#standing.eventPosition = record.eventPosition;
         this.#standing.savedChecksum = checksum;
         break;
     }
@@ -146,6 +148,8 @@ export class Image {
       const { revision } = this.#standing;
       throw new ImageError(`the image's revisions disagree: written at ${this.#greatestRevision}, revision ${revision}, index ${index}`);
     }
+    if (this.#standing.eventIndex > index)
+      throw new ImageError(`the image tells of events up to ${this.#standing.eventIndex}, beyond ${index}`);
     this.#standing.index = index;
     this.#standing.changes.take();
   }

@@ -1,5 +1,6 @@
 // The keys of users: values with their revisions and the lease they live by, in order. Claims are keys too, see `claims.ts`.
 import { Changes, type Saved } from './changes.ts';
+import type { DeleteCause, Events } from './events.ts';
 import type { Lease } from './lessor.ts';
 import { OrderedMap } from './ordered-map.ts';
 import type { KeyView, Page } from './outcomes.ts';
@@ -26,9 +27,11 @@ export class KeySpace {
   readonly changes = new Changes();
   readonly #keys = new OrderedMap<KeyRecord>();
   readonly #standing: Standing;
+  readonly #events: Events;
 
-  constructor(standing: Standing) {
+  constructor(standing: Standing, events: Events) {
     this.#standing = standing;
+    this.#events = events;
   }
 
   get(key: string): KeyRecord | undefined {
@@ -51,14 +54,16 @@ export class KeySpace {
     }
     attachTo(record, lease);
     this.#standing.keyChanged();
+    this.#events.put(record);
     return record;
   }
 
   /** Deletes a key; false if there is none. */
-  delete(key: string): boolean {
+  delete(key: string, cause: DeleteCause): boolean {
     const record = this.#keys.get(key);
     if (record === undefined) return false;
     this.#mark(record);
+    this.#events.deleted(record, cause);
     attachTo(record, null);
     this.#keys.delete(key);
     this.#standing.keyChanged();
@@ -68,7 +73,7 @@ export class KeySpace {
   /** Deletes all keys that begin with the prefix; how many they were. */
   deletePrefix(prefix: string): number {
     const records = [...this.#keys.range(prefix, null)];
-    for (const record of records) this.delete(record.key);
+    for (const record of records) this.delete(record.key, 'deleted');
     return records.length;
   }
 

@@ -47,7 +47,7 @@ export class Leasing {
   revoke(id: LeaseId): Outcome {
     const lease = this.#lessor.get(id);
     if (lease === undefined) return leaseNotFound(id);
-    this.#end(lease, false);
+    this.#end(lease, 'revoked');
     return done;
   }
 
@@ -66,19 +66,20 @@ export class Leasing {
     if (isClaimId(item.id)) {
       const claim = this.#claims.get(item.id);
       // Only plain claims that nobody pins stand in the queue.
-      if (claim !== undefined && claim.queuePosition !== -1 && claim.deadlineMs === item.deadlineMs) this.#claims.end(claim);
+      if (claim !== undefined && claim.queuePosition !== -1 && claim.deadlineMs === item.deadlineMs) this.#claims.end(claim, 'expired');
       return;
     }
     const lease = this.#lessor.get(item.id);
-    if (lease !== undefined && lease.deadlineMs === item.deadlineMs) this.#end(lease, true);
+    if (lease !== undefined && lease.deadlineMs === item.deadlineMs) this.#end(lease, 'expired');
   }
 
-  #end(lease: Lease, sparePinned: boolean): void {
+  /** By time it ends without its pinned claims. */
+  #end(lease: Lease, cause: 'expired' | 'revoked'): void {
     for (const key of lease.attachedInOrder()) {
       const claim = isClaimId(key) ? this.#claims.get(key) : undefined;
-      if (claim === undefined) this.#keys.delete(key);
-      else if (sparePinned && this.#pins.has(key)) this.#claims.outliveSession(claim);
-      else this.#claims.end(claim);
+      if (claim === undefined) this.#keys.delete(key, cause);
+      else if (cause === 'expired' && this.#pins.has(key)) this.#claims.outliveSession(claim);
+      else this.#claims.end(claim, cause);
     }
     this.#lessor.remove(lease);
   }

@@ -33,7 +33,13 @@ export type ImageRecord =
     }
   | { readonly kind: 'lease'; readonly id: string; readonly ttlMs: number; readonly deadlineMs: number }
   | { readonly kind: 'pins'; readonly claimId: string; readonly entities: readonly string[] }
-  | { readonly kind: 'standing'; readonly timeMs: number; readonly revision: number };
+  | {
+      readonly kind: 'standing';
+      readonly timeMs: number;
+      readonly revision: number;
+      readonly eventIndex: number;
+      readonly eventPosition: number;
+    };
 
 /** How long a claim lasts: as long as its session, or by time of its own. */
 export type ClaimTerm = { readonly session: string } | { readonly session: null; readonly durationMs: number; readonly deadlineMs: number };
@@ -56,7 +62,7 @@ export function pinsContent(set: PinSet): unknown[] {
 }
 
 export function standingContent(standing: Standing): unknown[] {
-  return [imageVersion, standing.timeMs, standing.revision];
+  return [imageVersion, standing.timeMs, standing.revision, standing.eventIndex, standing.eventPosition];
 }
 
 /** Reads a record. Throws {@link ImageError} on anything that this version does not save. */
@@ -91,9 +97,11 @@ function read(letter: string, id: string, content: readonly unknown[]): ImageRec
       return entities.length > 0 && isClaimIdOfNames(id) ? { kind: 'pins', claimId: id, entities } : null;
     }
     case recordLetters.standing: {
-      const [version, timeMs, revision] = content;
-      if (id !== '' || content.length !== 3 || version !== imageVersion || !isTime(timeMs) || !isTime(revision)) return null;
-      return { kind: 'standing', timeMs, revision };
+      // Images from before there were events lack the last two: what was told until then is not known, which 0 says as well.
+      const [version, timeMs, revision, eventIndex = 0, eventPosition = 0] = content;
+      if (id !== '' || (content.length !== 5 && content.length !== 3) || version !== imageVersion) return null;
+      if (!isTime(timeMs) || !isTime(revision) || !isTime(eventIndex) || !isTime(eventPosition)) return null;
+      return { kind: 'standing', timeMs, revision, eventIndex, eventPosition };
     }
     default:
       return null;

@@ -1,4 +1,4 @@
-// Where the state stands: the entry being applied, lease time, and the revision of the last change of a key.
+// Where the state stands: the entry being applied, lease time, the revision of the last change of a key, and the last event.
 
 import { Changes, type Saved } from './changes.ts';
 
@@ -10,13 +10,27 @@ export class Standing implements Saved {
   timeMs = 0;
   /** Index of the last entry that put or deleted a key, a claim's included; 0 before the first. Invariant: at most `index`. */
   revision = 0;
+  /** Id of the last event that any entry told; 0 and 0 before the first. Invariant: `eventIndex` is at most `index`. */
+  eventIndex = 0;
+  eventPosition = 0;
   savedChecksum = 0;
   /** Holds one id at most, the empty one: this is a record of its own. */
   readonly changes = new Changes();
 
-  /** Time or revision moves, or has never been saved. */
+  /** Time, revision or the last event's id moves, or has never been saved. */
   mark(): void {
     this.changes.mark('', this.savedChecksum);
+  }
+
+  /** The place of one more event among those of the present entry. */
+  nextEventPosition(): number {
+    if (this.eventIndex === this.index) {
+      this.eventPosition += 1;
+    } else {
+      this.eventIndex = this.index;
+      this.eventPosition = 0;
+    }
+    return this.eventPosition;
   }
 
   /** A key was put or deleted by the present entry. */

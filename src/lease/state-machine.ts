@@ -4,6 +4,7 @@ import { Claiming } from './claiming.ts';
 import { Claims } from './claims.ts';
 import { fromTuple } from './command-codec.ts';
 import type { Command, ExpireItem, LeaseId, LeaseKey } from './commands.ts';
+import { type EventId, Events, type StateEvent } from './events.ts';
 import { ExpiryQueue } from './expiry-queue.ts';
 import { type ChangedRecord, Image } from './image.ts';
 import { KeySpace, keyView } from './key-space.ts';
@@ -17,10 +18,12 @@ import { Transactions } from './transactions.ts';
 
 export type { ChangedRecord } from './image.ts';
 
-/** Told what ended, during `apply`. */
+/** Told what happened, during `apply`. */
 export interface StateObserver {
   /** Nobody holds the lease after the entry at `index` (also when the same entry lets somebody else in). */
   vacated(key: LeaseKey, index: number): void;
+  /** Every event, in order. Absent: nobody wants to know, and none is made. */
+  event?(event: StateEvent): void;
 }
 
 /** What each entry brings from outside the command. */
@@ -39,7 +42,7 @@ export class StateMachine {
   readonly #standing = new Standing();
   readonly #queue = new ExpiryQueue();
   readonly #pins = new Pins();
-  readonly #keys = new KeySpace(this.#standing);
+  readonly #keys: KeySpace;
   readonly #lessor = new Lessor(this.#standing, this.#queue);
   readonly #claims: Claims;
   readonly #claiming: Claiming;
@@ -52,7 +55,10 @@ export class StateMachine {
   /** The observer is called during `apply`, and must not call back. */
   constructor(observer: StateObserver) {
     const vacated = (key: LeaseKey, index: number): void => observer.vacated(key, index);
-    this.#claims = new Claims(this.#standing, this.#queue, this.#pins, vacated);
+    const told = observer.event === undefined ? null : (event: StateEvent): void => observer.event?.(event);
+    const events = new Events(this.#standing, told);
+    this.#keys = new KeySpace(this.#standing, events);
+    this.#claims = new Claims(this.#standing, this.#queue, this.#pins, events, vacated);
     this.#claiming = new Claiming(this.#standing, this.#claims, this.#lessor);
     this.#leasing = new Leasing(this.#standing, this.#lessor, this.#claims, this.#pins, this.#keys);
     this.#transactions = new Transactions(this.#keys, this.#lessor, this.#claims);
@@ -74,6 +80,11 @@ export class StateMachine {
     return this.#standing.revision;
   }
 
+  /** Id of the last event of the entries up to `appliedIndex`; 0 and 0 if there was none, or that is not known. */
+  get lastEvent(): EventId {
+    return { index: this.#standing.eventIndex, position: this.#standing.eventPosition };
+  }
+
   /**
    * Applies a decoded command. Never throws on content: what it cannot read is refused and changes nothing, lease time included.
    * Indexes must grow.
@@ -85,10 +96,10 @@ export class StateMachine {
       return { kind: 'refused', refusal: { code: 'invalid-argument', detail: 'the log entry is no valid command of this version' } };
     }
     const standing = this.#standing;
-    const { timeMs, revision } = standing;
+    const { timeMs, revision, eventIndex } = standing;
     if (entry.timeMs > timeMs) standing.timeMs = entry.timeMs;
     const outcome = this.#carryOut(readable, entry.term);
-    if (standing.timeMs !== timeMs || standing.revision !== revision) standing.mark();
+    if (standing.timeMs !== timeMs || standing.revision !== revision || standing.eventIndex !== eventIndex) standing.mark();
     return outcome;
   }
 

@@ -35,7 +35,7 @@ export class Transactions {
   delete(command: CommandOf<'delete'>): Outcome {
     const refusal = refuteAssertions(command.assert, this.#claims) ?? this.#refute(command.key, command.precondition);
     if (refusal !== null) return refusal;
-    return this.#keys.delete(command.key) ? done : keyNotFound(command.key);
+    return this.#keys.delete(command.key, 'deleted') ? done : keyNotFound(command.key);
   }
 
   /** Assertions refuse all; comparisons choose the branch; a lease that one of its puts lacks refuses all again. */
@@ -67,7 +67,7 @@ export class Transactions {
       case 'put':
         return { key: keyView(this.#keys.put(op.key, op.value, this.#lease(op.lease))) };
       case 'delete':
-        return { deleted: this.#keys.delete(op.key) ? 1 : 0 };
+        return { deleted: this.#keys.delete(op.key, 'deleted') ? 1 : 0 };
       case 'delete-prefix':
         return { deleted: this.#keys.deletePrefix(op.prefix) };
       case 'get': {

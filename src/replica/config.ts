@@ -31,6 +31,9 @@ export interface ReplicaLimits {
   readonly saveAfterEntries: number;
   /** Entries kept behind the saved state for followers that lag; one that lags further gets the state instead. */
   readonly keepEntries: number;
+  /** Events that this node keeps for watchers that come back, and about how many bytes of them. */
+  readonly keepEvents: number;
+  readonly keepEventBytes: number;
   /** Bytes of records in one piece of a state image. */
   readonly imagePieceBytes: number;
 }
@@ -47,6 +50,8 @@ export const DEFAULT_LIMITS: ReplicaLimits = {
   saveAfterRecords: 1_024,
   saveAfterEntries: 20_000,
   keepEntries: 20_000,
+  keepEvents: 65_536,
+  keepEventBytes: 32 << 20,
   imagePieceBytes: 128 * 1_024,
 };
 

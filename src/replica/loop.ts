@@ -1,6 +1,7 @@
 // The loop of one node: inbox → Raft → one Ready for all that arrived → send → sync → send promises → apply.
 import type { Env, ImageMeta, PeerFrame } from '../env.ts';
 import type { LeaseKey } from '../lease/commands.ts';
+import type { StateEvent } from '../lease/events.ts';
 import { StateMachine } from '../lease/state-machine.ts';
 import type { Message, PeerMessage, StorageAppend, StorageApply, VoteRequest } from '../raft/messages.ts';
 import { RawNode } from '../raft/raw-node.ts';
@@ -30,6 +31,8 @@ export interface LoopHost {
   /** The first entry of a term has been applied. */
   termApplied(term: Term): void;
   vacated(key: LeaseKey, index: Index): void;
+  /** An applied entry did this. */
+  event(event: StateEvent): void;
   /** A state received from the leader has taken the place of this node's own. */
   stateReplaced(meta: ImageMeta): void;
   /** Nothing may be promised any more: what has been sent out may not be on the disk. */
@@ -229,7 +232,7 @@ export class Loop {
   // ---------------------------------------------------------------- images
 
   #newState(): StateMachine {
-    return new StateMachine({ vacated: (key, index) => this.#host.vacated(key, index) });
+    return new StateMachine({ vacated: (key, index) => this.#host.vacated(key, index), event: (event) => this.#host.event(event) });
   }
 
   #imageSent(to: NodeId, ok: boolean): void {

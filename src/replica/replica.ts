@@ -8,6 +8,8 @@ import { Barriers } from './barriers.ts';
 import { ClusterView } from './cluster-view.ts';
 import { DEFAULT_LIMITS, type ReplicaConfig, type ReplicaLimits } from './config.ts';
 import { drain } from './drain.ts';
+import { EventLog } from './event-log.ts';
+import { OVERLOADED, STARTING, STOPPING } from './failures.ts';
 import { Handover } from './handover.ts';
 import { Leadership } from './leadership.ts';
 import { Loop } from './loop.ts';
@@ -19,14 +21,6 @@ import { Requests } from './requests.ts';
 import type { ClusterStatus, Failure, Service, Settled } from './service.ts';
 import { type TransferResult, Transfers } from './transfers.ts';
 import { Vacancies } from './vacancies.ts';
-
-const STARTING: Failure = { definite: true, code: 'no-leader', detail: 'This node is still reading its state. Ask again, or another one.' };
-const STOPPING: Failure = { definite: true, code: 'stopping', detail: 'This node is stopping. Ask another one.' };
-const OVERLOADED: Failure = {
-  definite: true,
-  code: 'overloaded',
-  detail: 'This node has too many requests under way. Try again later, with fewer at a time.',
-};
 
 /** Waiting requests and reads are looked at every so many ticks. */
 const EXPIRE_TICKS = 4;
@@ -42,6 +36,7 @@ export class Replica implements Service {
   readonly #barriers: Barriers;
   readonly #reads: Reads;
   readonly #vacancies = new Vacancies();
+  readonly events: EventLog;
   readonly #lessor: PrimaryLessor;
   readonly #handover: Handover;
   readonly #transfers: Transfers;
@@ -56,6 +51,7 @@ export class Replica implements Service {
     this.#config = config;
     this.#limits = { ...DEFAULT_LIMITS, ...config.limits };
     this.#view = new ClusterView(config, config.members, env.clock);
+    this.events = new EventLog(this.#limits.keepEvents, this.#limits.keepEventBytes);
     this.#requests = new Requests(env.codec, { node: config.node, incarnation: env.store.recovered.incarnation });
     this.#loop = new Loop(env, config, this.#limits, this.#requests, {
       stepped: () => this.#stepped(),
@@ -65,8 +61,10 @@ export class Replica implements Service {
       barrierConfirmed: (context, index) => this.#barriers.confirmed(context, index, this.#reads),
       termApplied: (term) => this.#leadership.termApplied(term),
       vacated: (key, index) => this.#vacancies.vacated(key, index),
+      event: (event) => this.events.append(event),
       stateReplaced: ({ index, count }) => {
         this.#vacancies.recheck(this.state);
+        this.events.startAfter(this.state.lastEvent, index);
         config.onEvent?.({ kind: 'image-received', index, records: count });
       },
       fatal: (error) => this.#fatal(error),
@@ -117,6 +115,7 @@ export class Replica implements Service {
         return;
       }
       this.#phase = 'running';
+      this.events.startAfter(this.state.lastEvent, this.appliedIndex);
       this.#env.transport.start({
         frame: (from, frame) => this.#isAlive && this.#peers.frame(from, frame),
         up: (peer) => this.#isAlive && this.#peers.up(peer),
@@ -270,6 +269,7 @@ export class Replica implements Service {
 
   #turned(): void {
     this.#reads.serveApplied();
+    this.events.tell();
     this.#lessor.watch();
   }
 

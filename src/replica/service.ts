@@ -2,6 +2,7 @@
 import type { Command, LeaseKey } from '../lease/commands.ts';
 import type { Outcome } from '../lease/outcomes.ts';
 import type { StateMachine } from '../lease/state-machine.ts';
+import type { EventLog } from './event-log.ts';
 
 /** The two classes of DESIGN 3 that are no outcome of the log. */
 export type Failure =
@@ -56,6 +57,8 @@ export interface Service {
   readonly leader: string;
   readonly term: number;
   readonly appliedIndex: number;
+  /** What the applied entries did, as far back as this node keeps it. To be read only. */
+  readonly events: EventLog;
 
   /** Carries out a command, here or by the leader. `settle` is called exactly once, possibly during the call. */
   submit(command: Command, settle: (settled: Settled) => void): void;

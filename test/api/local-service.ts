@@ -3,6 +3,7 @@
 import { toTuple } from '../../src/lease/command-codec.ts';
 import type { Command, LeaseKey } from '../../src/lease/commands.ts';
 import { StateMachine } from '../../src/lease/state-machine.ts';
+import { EventLog } from '../../src/replica/event-log.ts';
 import type { ClusterStatus, Failure, ReadResult, Service, Settled } from '../../src/replica/service.ts';
 
 interface Watcher {
@@ -10,6 +11,10 @@ interface Watcher {
   readonly vacant: (index: number) => void;
   readonly failed: (failure: Failure) => void;
 }
+
+/** Few enough that a test can outrun them. */
+export const EVENTS_KEPT = 4_096;
+const EVENT_BYTES_KEPT = 8 << 20;
 
 /** What `transfer` answers. */
 export type TransferResult = Parameters<Parameters<Service['transfer']>[1]>[0];
@@ -28,6 +33,7 @@ export class LocalService implements Service {
   transferredTo: string | null = null;
   /** Commands in the order in which they were applied. */
   readonly applied: Command[] = [];
+  readonly events = new EventLog(EVENTS_KEPT, EVENT_BYTES_KEPT);
   readonly #state: StateMachine;
   readonly #watchers = new Set<Watcher>();
   readonly #vacated: { key: LeaseKey; index: number }[] = [];
@@ -35,7 +41,10 @@ export class LocalService implements Service {
   #nowMs = 0;
 
   constructor() {
-    this.#state = new StateMachine({ vacated: (key, index) => this.#vacated.push({ key, index }) });
+    this.#state = new StateMachine({
+      vacated: (key, index) => this.#vacated.push({ key, index }),
+      event: (event) => this.events.append(event),
+    });
   }
 
   get appliedIndex(): number {
@@ -140,7 +149,10 @@ export class LocalService implements Service {
     const outcome = this.#state.apply({ index, term: this.term, timeMs: this.#nowMs }, toTuple(command));
     this.applied.push(command);
     // After the answer, as on a real node: whoever waits may call back at once.
-    queueMicrotask(() => this.#tellVacancies());
+    queueMicrotask(() => {
+      this.events.tell();
+      this.#tellVacancies();
+    });
     return { kind: 'applied', index, outcome };
   }
 

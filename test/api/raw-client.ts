@@ -103,7 +103,7 @@ export async function until(condition: () => boolean): Promise<void> {
 }
 
 /** Resolves once the server has noticed that all connections are gone. */
-export async function allGone({ server }: Harness): Promise<void> {
+export async function allGone({ server }: Pick<Harness, 'server'>): Promise<void> {
   const count = (): Promise<number> =>
     new Promise((resolve, reject) => {
       server.server.getConnections((error, connections) => (error === null ? resolve(connections) : reject(error)));

@@ -5,7 +5,7 @@ import { StateMachine } from '../../src/lease/state-machine.ts';
 import { alice, Log, leaseKey, redis } from './log.ts';
 
 const fresh = (): StateMachine => new StateMachine({ vacated: () => undefined });
-const standing = ['m', [1, 0, 9]] as const;
+const standing = ['m', [1, 0, 9, 9, 2]] as const;
 
 function restore(records: readonly (readonly [string, unknown])[], index = 9): StateMachine {
   const state = fresh();
@@ -30,14 +30,14 @@ describe('the records', () => {
       ['kfree', ['x', 5, 5, 1, null]],
       ['kkey', ['value', 4, 4, 1, '7']],
       ['l7', [100, 105]],
-      ['m', [1, 5, 5]],
+      ['m', [1, 5, 5, 7, 0]],
       ['p\0ns\0model\0redis', ['e1', 'e2']],
     ]);
   });
 
   test('a new state has one record to save, a saved one none, and a read back one none', () => {
     const state = fresh();
-    expect(state.takeChanges()).toEqual([{ name: 'm', content: [1, 0, 0], savedChecksum: 0 }]);
+    expect(state.takeChanges()).toEqual([{ name: 'm', content: [1, 0, 0, 0, 0], savedChecksum: 0 }]);
     expect(state.changedCount).toBe(0);
     expect(restore([standing]).changedCount).toBe(0);
   });
@@ -50,7 +50,7 @@ describe('the records', () => {
     log.release(redis, alice);
     expect(log.state.takeChanges()).toEqual([
       { name: 'c\0ns\0model\0redis', content: null, savedChecksum: 77 },
-      { name: 'm', content: [1, 1, 3], savedChecksum: 77 },
+      { name: 'm', content: [1, 1, 3, 3, 0], savedChecksum: 77 },
     ]);
   });
 
@@ -67,7 +67,7 @@ describe('the records', () => {
     expect(changedBy(() => log.grant('7', 10))).toEqual(['l7']);
     expect(changedBy(() => log.grant('8', 50))).toEqual(['l8']);
     expect(changedBy(() => log.claim(redis, alice, 10))).toEqual([claim('redis'), 'm']);
-    expect(changedBy(() => log.claimBySession(redis, alice, '7'))).toEqual([claim('redis')]);
+    expect(changedBy(() => log.claimBySession(redis, alice, '7'))).toEqual([claim('redis'), 'm']);
     expect(changedBy(() => log.claimBySession(leaseKey('mysql'), alice, '7'))).toEqual([claim('mysql'), 'm']);
     expect(changedBy(() => log.put('key', ''))).toEqual(['kkey', 'm']);
     expect(changedBy(() => log.put('key', ''))).toEqual(['kkey', 'm']);
@@ -76,13 +76,14 @@ describe('the records', () => {
     expect(changedBy(() => log.apply({ kind: 'detach', id: '8', key: 'key' }))).toEqual(['kkey']);
     expect(changedBy(() => log.apply({ kind: 'attach', id: '7', key: 'key' }))).toEqual(['kkey']);
     expect(changedBy(() => log.renew('7'))).toEqual([]);
-    expect(changedBy(() => log.pin(redis, 'e1'))).toEqual([pins]);
-    expect(changedBy(() => log.pin(redis, 'e2'))).toEqual([pins]);
-    expect(changedBy(() => log.unpin(redis, 'e1'))).toEqual([pins]);
+    expect(changedBy(() => log.pin(redis, 'e1'))).toEqual(['m', pins]);
+    expect(changedBy(() => log.pin(redis, 'e2'))).toEqual(['m', pins]);
+    expect(changedBy(() => log.pin(redis, 'e2'))).toEqual([]);
+    expect(changedBy(() => log.unpin(redis, 'e1'))).toEqual(['m', pins]);
     expect(changedBy(() => log.pass(1).renew('7'))).toEqual(['l7', 'm']);
     expect(changedBy(() => log.expireAfter(11))).toEqual([claim('mysql'), claim('redis'), 'kkey', 'l7', 'm']);
-    expect(changedBy(() => log.extend(redis, alice, 10))).toEqual([claim('redis')]);
-    expect(changedBy(() => log.unpin(redis, 'e2'))).toEqual([pins]);
+    expect(changedBy(() => log.extend(redis, alice, 10))).toEqual([claim('redis'), 'm']);
+    expect(changedBy(() => log.unpin(redis, 'e2'))).toEqual(['m', pins]);
     expect(changedBy(() => log.expireAfter(11))).toEqual([claim('redis'), 'm']);
     expect(changedBy(() => log.revoke('8'))).toEqual(['l8']);
     expect([...state.dump()].map(([name]) => name)).toEqual(['m']);
@@ -107,8 +108,12 @@ describe('reading back', () => {
 
   test('goes on at the index of the image', () => {
     const state = restore([standing], 12);
-    expect([state.appliedIndex, state.revision]).toEqual([12, 9]);
+    expect([state.appliedIndex, state.revision, state.lastEvent]).toEqual([12, 9, { index: 9, position: 2 }]);
     expect(() => state.skip(12)).toThrow('entry 12 applied after entry 12');
+  });
+
+  test('an image of the time before events does not know which was the last', () => {
+    expect(restore([['m', [1, 0, 9]]], 12).lastEvent).toEqual({ index: 0, position: 0 });
   });
 
   test('JL-69 a record that this version does not save is refused', () => {
@@ -117,6 +122,8 @@ describe('reading back', () => {
       ['m', [2, 0, 0]],
       ['m', [1, -1, 0]],
       ['m', [1, 0]],
+      ['m', [1, 0, 0, 0]],
+      ['m', [1, 0, 0, 0, -1]],
       ['mx', [1, 0, 0]],
       ['m', { 0: 1, 1: 0, 2: 0 }],
       ['', []],

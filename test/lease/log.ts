@@ -1,6 +1,7 @@
 // A log of one: applies commands to a state machine the way a replica does, with an index, a term and a lease time for each entry.
 import { toTuple } from '../../src/lease/command-codec.ts';
 import type { Assertion, Command, LeaseKey, Precondition } from '../../src/lease/commands.ts';
+import type { StateEvent } from '../../src/lease/events.ts';
 import { claimIdOf } from '../../src/lease/lease-key.ts';
 import type { ClaimView, GrantView, KeyView, Outcome, Refusal, TxnResult } from '../../src/lease/outcomes.ts';
 import { StateMachine } from '../../src/lease/state-machine.ts';
@@ -22,6 +23,7 @@ export interface Vacancy extends LeaseKey {
 export class Log {
   state: StateMachine;
   readonly vacancies: Vacancy[] = [];
+  readonly events: StateEvent[] = [];
   /** Of the last entry. */
   index = 0;
   /** Stamped on the next entries. */
@@ -29,7 +31,10 @@ export class Log {
   term = 1;
 
   constructor() {
-    this.state = new StateMachine({ vacated: (key, index) => this.vacancies.push({ ...key, index }) });
+    this.state = new StateMachine({
+      vacated: (key, index) => this.vacancies.push({ ...key, index }),
+      event: (event) => this.events.push(event),
+    });
   }
 
   /** Lease time passes. */
@@ -151,9 +156,13 @@ export function dumped(state: StateMachine): string {
 }
 
 /** A new state machine made of the other's image, records in the order of `order`. */
-export function restored(state: StateMachine, order: (names: string[]) => string[] = (names) => names): StateMachine {
+export function restored(
+  state: StateMachine,
+  order: (names: string[]) => string[] = (names) => names,
+  told: (event: StateEvent) => void = () => undefined,
+): StateMachine {
   const records = new Map(state.dump());
-  const copy = new StateMachine({ vacated: () => undefined });
+  const copy = new StateMachine({ vacated: () => undefined, event: told });
   for (const name of order([...records.keys()])) copy.restore(name, structuredClone(records.get(name)), 7);
   copy.finishRestore(state.appliedIndex);
   return copy;
