@@ -1,5 +1,6 @@
 // What may come through the door: every kind of message, from everybody, in every role.
 import { describe, expect, test } from 'vitest';
+import { InvariantError } from '../../src/assert.ts';
 import { APPEND_THREAD, APPLY_THREAD, type Message } from '../../src/raft/messages.ts';
 import { NONE, type NodeId, type Term } from '../../src/raft/types.ts';
 import { acknowledge, append, entriesOf, TestNode, voteRequest } from './network.ts';
@@ -58,9 +59,9 @@ const ROLES: Readonly<Record<string, () => TestNode>> = {
   },
 };
 
-describe('the door', () => {
+describe('5.16 empty, unknown and local messages', () => {
   for (const [role, make] of Object.entries(ROLES)) {
-    test(`a ${role} survives every message from everybody, and changes term and vote only by the rules`, () => {
+    test(`5.16 a ${role} survives every message from everybody, and changes term and vote only by the rules`, () => {
       for (const from of SENDERS) {
         for (const term of TERMS) {
           for (const message of messagesOf(from, term)) {
@@ -80,7 +81,7 @@ describe('the door', () => {
       }
     });
 
-    test(`a ${role} takes nothing from nobody, from its own storage's name only storage answers, and no leader's message from itself`, () => {
+    test(`5.16 a ${role} takes nothing from nobody, from its own storage's name only storage answers, and no leader's message from itself`, () => {
       for (const from of [NONE, 1, APPEND_THREAD, APPLY_THREAD]) {
         for (const message of messagesOf(from, 2)) {
           if (from === APPEND_THREAD && message.kind === 'storage-append-response') continue;
@@ -95,16 +96,21 @@ describe('the door', () => {
     });
   }
 
-  test('answers of those who are no members are refused', () => {
+  test('5.16 answers of those who are no members are refused', () => {
     for (const message of messagesOf(9, 2).filter(({ kind }) => kind.endsWith('response') && !kind.startsWith('storage'))) {
       expect(new TestNode().raft.step(message)).toBe('peer-not-found');
     }
   });
 
-  test('without a term only proposals and read requests are taken', () => {
+  test('5.16 without a term only proposals and read requests are taken', () => {
     for (const message of messagesOf(2, 0)) {
       const isTaken = message.kind === 'propose' || message.kind === 'read-index';
       expect(new TestNode({ terms: [1] }).raft.step(message) === 'local-message', message.kind).toBe(!isTaken);
     }
+  });
+
+  test('5.16 a proposal of nothing is a mistake of the caller, and ends the process', () => {
+    const node = ROLES.leader?.();
+    expect(() => node?.raft.propose([])).toThrow(InvariantError);
   });
 });

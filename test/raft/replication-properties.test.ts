@@ -110,6 +110,9 @@ describe('repair', () => {
     expect(countRefusals([1, 2, 2, 4], [])).toBe(1);
     expect(countRefusals([], [1, 2, 2])).toBe(0);
     expect(countRefusals([4, 4, 4, 5], [3, 3, 3, 3, 3])).toBe(1);
+    // A longer follower that agrees as far as the leader goes, and one of which nothing fits.
+    expect(countRefusals([1, 2, 2, 4, 4, 4, 4], [1, 2, 2, 4, 4, 4, 4, 4, 4])).toBe(0);
+    expect(countRefusals([2, 2, 2, 2, 2], [1, 1, 4, 4, 4, 4, 4])).toBe(1);
   });
 
   test('repair takes no more refusals than the tails have terms', () => {
