@@ -57,9 +57,9 @@ beforeEach(() => {
 
 afterEach(() => writer.stop());
 
-function begin(sequence: number, term = 0): void {
+function begin(sequence: number, term = 0, vote = 0): void {
   batch = new SlowBatch();
-  const hardState = { ...EMPTY_HEAD.hardState, term };
+  const hardState = { ...EMPTY_HEAD.hardState, term, vote };
   writer.write(batch, { ...EMPTY_HEAD, sequence, hardState }, (error) => answers.push(error));
 }
 
@@ -93,6 +93,22 @@ test('a new term or vote is acknowledged only when the mark is synced too', asyn
   expect(answers).toEqual([undefined]);
   mark.end();
   expect(answers).toEqual([undefined, undefined]);
+});
+
+test('a vote in the term of the write before is no less a promise', async () => {
+  batch.end();
+  await turn();
+  begin(2, 1);
+  batch.end();
+  await turn();
+  mark.end();
+  begin(3, 1, 2);
+  batch.end();
+  await turn();
+  expect(mark.calls).toEqual(['tell 1', 'tell 2', 'sync', 'tell 3', 'sync']);
+  expect(answers).toHaveLength(2);
+  mark.end();
+  expect(answers).toHaveLength(3);
 });
 
 test('an error of the batch or of the mark is the answer', async () => {

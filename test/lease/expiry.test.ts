@@ -37,6 +37,18 @@ describe('what is due', () => {
     expect(log.vacancies).toHaveLength(95);
   });
 
+  test('a lease that is renewed or extended makes way for those that fall due before it', () => {
+    const log = new Log();
+    log.grant('5', 100);
+    log.grant('6', 120);
+    log.pass(50).renew('5');
+    expect(log.state.nextDeadlineMs()).toBe(120);
+    expect(log.state.due(121, 10)).toEqual([{ id: '6', deadlineMs: 120 }]);
+    log.claim(redis, alice, 10);
+    log.extend(redis, alice, 90);
+    expect(log.state.due(121, 10)).toEqual([{ id: '6', deadlineMs: 120 }]);
+  });
+
   test('asking what is due changes nothing', () => {
     const log = new Log();
     log.claim(redis, alice, 10);

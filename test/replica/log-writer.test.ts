@@ -104,6 +104,16 @@ test('a commit index alone waits for no disk; a vote does, and the request for v
   expect(released[1]).toEqual(vote);
 });
 
+test('a vote in a term that is on the disk already waits for the disk too', () => {
+  append([], { term: 5, vote: 0, commit: 0 });
+  writes[0]?.done();
+  append([], { term: 5, vote: 2, commit: 0 });
+  expect(writes[1]?.write.hardState).toEqual({ term: 5, vote: 2, commit: 0 });
+  expect(released).toHaveLength(1);
+  writes[1]?.done();
+  expect(released).toHaveLength(2);
+});
+
 test('a received state is installed in its turn, and the log goes on behind it', () => {
   append([entry(1)]);
   const snapshot = { index: 10, term: 2, conf: EMPTY_CONF_STATE };

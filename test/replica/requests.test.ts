@@ -41,6 +41,15 @@ describe('a request', () => {
     expect(settled).toEqual([{ kind: 'applied', index: 99, outcome: { kind: 'done' } }]);
   });
 
+  test('is settled by its own number alone, not by what comes next in the log', () => {
+    add();
+    send(1);
+    expect(requests.applied(7, 98, { kind: 'done' })).toBe(false);
+    expect(settled).toEqual([]);
+    requests.applied(1, 99, { kind: 'done' });
+    expect(settled).toHaveLength(1);
+  });
+
   test('sent in a term of which a later one is applied is surely lost, and goes out again under a new number', () => {
     add();
     add();

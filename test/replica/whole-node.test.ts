@@ -1,0 +1,93 @@
+// Whole nodes in virtual time: rules that only show when loop, disk and network are together.
+import { expect, test } from 'vitest';
+import type { Command } from '../../src/lease/commands.ts';
+import type { ReplicaLimits } from '../../src/replica/config.ts';
+import type { Replica } from '../../src/replica/replica.ts';
+import type { ReadResult, Settled } from '../../src/replica/service.ts';
+import { Cluster } from '../sim/cluster.ts';
+import { CALM_DISK, CALM_NETWORK, drawPlan } from '../sim/plan.ts';
+import { SeededRandom } from '../sim/random.ts';
+import { Scheduler } from '../sim/scheduler.ts';
+import { Story } from '../sim/story.ts';
+
+/** Three nodes to which nothing happens, of which those in `started` are up. */
+class Calm {
+  readonly scheduler = new Scheduler();
+  readonly cluster: Cluster;
+
+  constructor(started: readonly number[], limits: Partial<ReplicaLimits> = {}) {
+    const plan = {
+      ...drawPlan(new SeededRandom(1)),
+      nodes: 3,
+      heartbeatMs: 50,
+      electionTimeoutMs: 500,
+      limits,
+      clocks: [],
+      network: CALM_NETWORK,
+      disk: CALM_DISK,
+    };
+    this.cluster = new Cluster(plan, this.scheduler, new SeededRandom(2), new Story(null), { tell: () => {}, envFault: null });
+    for (const id of started) this.cluster.start(id);
+    this.pass(10);
+  }
+
+  pass(ms: number, until?: () => boolean): void {
+    this.scheduler.runUntil(this.scheduler.nowMs + ms, until);
+  }
+
+  /** Does something in the node's process. */
+  in(id: number, run: (replica: Replica) => void): void {
+    const life = this.cluster.life(id);
+    if (life === null) throw new Error(`n${id} is down`);
+    life.process.call(() => run(life.replica));
+  }
+
+  /** Runs until somebody leads and has applied what it found. */
+  leader(): number {
+    this.pass(10_000, () => this.cluster.leader !== null);
+    this.pass(1_000);
+    return this.cluster.leader ?? 0;
+  }
+}
+
+const claim = (lease: string): Command => ({
+  kind: 'claim',
+  key: { namespace: 'ns', model: 'm', lease },
+  holder: 'h',
+  durationMs: 1_000,
+});
+
+test('a leader that is cut off answers no read, though it does not know yet that it is', () => {
+  const calm = new Calm([1, 2, 3]);
+  const leader = calm.leader();
+  for (const other of calm.cluster.ids.filter((id) => id !== leader)) {
+    calm.cluster.network.block(leader, other);
+    calm.cluster.network.block(other, leader);
+  }
+  const answers: ReadResult[] = [];
+  calm.in(leader, (replica) => replica.read('linearizable', (result) => answers.push(result)));
+  calm.pass(100);
+  calm.in(leader, (replica) => expect(replica.raftStatus().role).toBe('leader'));
+  expect(answers).toEqual([]);
+  calm.pass(20_000);
+  expect(answers).toMatchObject([{ kind: 'failed', failure: { definite: true, code: 'no-leader' } }]);
+});
+
+test('what keeps a lease is let in when what wants a new one is refused for load', () => {
+  const calm = new Calm([1], { maxPendingRequests: 8, leaderWaitMs: 1_000 });
+  const ends: string[] = [];
+  const submit = (name: string, command: Command): void => {
+    calm.in(1, (replica) =>
+      replica.submit(command, (settled: Settled) =>
+        ends.push(`${name} ${settled.kind === 'failed' ? settled.failure.code : settled.kind}`),
+      ),
+    );
+  };
+  for (let n = 1; n <= 8; n += 1) submit(`claim ${n}`, claim(`l${n}`));
+  expect(ends).toEqual(['claim 8 overloaded']);
+  submit('renewal', { kind: 'renew', id: '7' });
+  submit('renewal', { kind: 'renew', id: '7' });
+  expect(ends.slice(1)).toEqual(['renewal overloaded']);
+  calm.pass(5_000);
+  expect(ends.slice(2).toSorted()).toEqual([...[1, 2, 3, 4, 5, 6, 7].map((n) => `claim ${n} no-leader`), 'renewal no-leader']);
+});
