@@ -50,9 +50,20 @@ export function memberTable(list: ClusterReply['members']): string[] {
     member.voter ? member.role : 'learner',
     member.http === '' ? '?' : member.http,
     member.appliedIndex === null ? '?' : String(member.appliedIndex),
-    member.reachable ? 'reachable' : member.lastContactMs === null ? 'never heard from' : `silent for ${duration(member.lastContactMs)}`,
+    contactText(member) + snapshotText(member.snapshot),
   ]);
   return table(['NODE', 'ROLE', 'HTTP', 'APPLIED', 'CONTACT'], rows);
+}
+
+function contactText({ reachable, lastContactMs }: ClusterReply['members'][number]): string {
+  return reachable ? 'reachable' : lastContactMs === null ? 'never heard from' : `silent for ${duration(lastContactMs)}`;
+}
+
+/** `, gets the state: 43 % of 1000000 records` while a member is sent an image of it. */
+function snapshotText(snapshot: ClusterReply['members'][number]['snapshot']): string {
+  if (snapshot === null) return '';
+  const { sentRecords, records, percent } = snapshot;
+  return `, gets the state: ${records === null || percent === null ? sentRecords : `${percent} % of ${records}`} records`;
 }
 
 /** What a failed call means to the person at the terminal, and what to do next. */

@@ -10,6 +10,12 @@ export const TransferReply = Type.Object({ leader: Type.String(), term: Count })
 /** Static side of {@link TransferReply}. */
 export type TransferReply = Static<typeof TransferReply>;
 
+/**
+ * How far the image of the state is that a member is being sent because the log no longer reaches back to where it is. Told by the leader of
+ * the others, and by the receiver of itself; it learns only with the last piece how many there are, until then `records` and `percent` are null.
+ */
+export const SnapshotProgress = Type.Object({ sentRecords: Count, records: CountOrNull, percent: CountOrNull });
+
 /** A member in an answer. What the node asked does not know of it is null. */
 export const MemberShape = Type.Object({
   id: Type.String(),
@@ -24,6 +30,7 @@ export const MemberShape = Type.Object({
   appliedIndex: CountOrNull,
   lastContactMs: CountOrNull,
   reachable: Type.Boolean(),
+  snapshot: Type.Union([SnapshotProgress, Type.Null()]),
 });
 
 /** Answer of `GET /v1/cluster`, by the node asked. */

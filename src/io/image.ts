@@ -8,7 +8,7 @@ import type { Database } from './log-recovery.ts';
 
 const CHECKSUM_BYTES = 4;
 /** What is handed on at once when the state is read at start. */
-const STATE_CHUNK_BYTES = 256 * 1024;
+const STATE_CHUNK_BYTES = 64 * 1024;
 const READ_RECORDS = 1000;
 /** One read of the database; a chunk takes several. */
 const READ_BYTES = 64 * 1024;

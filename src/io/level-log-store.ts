@@ -14,6 +14,7 @@ import { encodeRecord, recordChecksum } from './log-records.ts';
 import type { Database, RecoveredLog } from './log-recovery.ts';
 import type { Mark } from './mark.ts';
 import { type PeerDisk, PeerDisks } from './peer-disks.ts';
+import { inPieces } from './pieces.ts';
 import { Turns } from './turns.ts';
 
 /** What was found and made when the directory was opened. */
@@ -107,12 +108,14 @@ export class LevelLogStore implements DirectoryLogStore {
       const { database, codec, checksum } = this.#opened;
       const image: StoredMeta = { generation: this.#image.generation, meta };
       const batch = database.batch();
-      for (const record of records) putRecord(batch, image.generation, checksum, record);
-      batch.put(META_KEY, encodeMeta(codec, image));
-      this.#settle(batch.write({ sync: true }), (error) => {
-        if (error === undefined) this.#image = image;
-        leave();
-        done(error);
+      const put = (record: StateRecord): void => putRecord(batch, image.generation, checksum, record);
+      inPieces(records, put, () => {
+        batch.put(META_KEY, encodeMeta(codec, image));
+        this.#settle(batch.write({ sync: true }), (error) => {
+          if (error === undefined) this.#image = image;
+          leave();
+          done(error);
+        });
       });
     });
   }
@@ -234,10 +237,12 @@ export class LevelLogStore implements DirectoryLogStore {
     const { head } = this.#writer;
     const { index, term } = image.meta;
     const batch = database.batch();
-    for (const first of log.shape.reset({ index, term })) batch.del(logKey(first));
-    batch.put(META_KEY, encodeMeta(codec, image));
-    const next = { ...head, sequence: head.sequence + 1, hardState: this.#hardState };
-    this.#writer.write(batch, { ...next, lastIndex: index, lastTerm: term, lastChecksum: 0 }, (error) => done(error && this.#fail(error)));
+    const remove = (first: Index): unknown => batch.del(logKey(first));
+    inPieces(log.shape.reset({ index, term }), remove, () => {
+      batch.put(META_KEY, encodeMeta(codec, image));
+      const next = { ...head, sequence: head.sequence + 1, hardState: this.#hardState, lastIndex: index, lastTerm: term, lastChecksum: 0 };
+      this.#writer.write(batch, next, (error) => done(error && this.#fail(error)));
+    });
   }
 
   #syncMark(done: Done): void {

@@ -1,5 +1,5 @@
 // The image: the whole state as independent records, saved piece by piece as they change and read back in any order.
-import type { Changes, Saved } from './changes.ts';
+import type { Changes, ContentOf, Saved, TakenChanges } from './changes.ts';
 import { Claim, type Claims } from './claims.ts';
 import type { KeyRecord, KeySpace } from './key-space.ts';
 import { Lease, type Lessor } from './lessor.ts';
@@ -15,6 +15,7 @@ import {
   recordLetters,
   standingContent,
 } from './records.ts';
+import { ShardedMap } from './sharded-map.ts';
 import type { Standing } from './standing.ts';
 
 /** One record, ready to be saved: `content` is plain data, null when the record is gone. */
@@ -25,16 +26,21 @@ export interface ChangedRecord {
   readonly savedChecksum: number;
 }
 
+/** What had changed at one moment, as it was at that moment: read piece by piece while the state goes on. */
+export interface ChangeSet {
+  /** The next records, at most `limit` of them; none when all were given. */
+  next(limit: number): readonly ChangedRecord[];
+}
+
 /** All records of one kind. */
 interface Section {
   readonly letter: string;
   readonly changes: Changes;
   get(id: string): Saved | undefined;
-  /** Null if there is none of that id. */
-  content(id: string): unknown[] | null;
+  readonly content: ContentOf;
 }
 
-type Living = Extract<ImageRecord, { readonly kind: 'claim' | 'key' }>;
+type Living<Kind> = Extract<ImageRecord, { readonly kind: Kind }>;
 
 /** The parts of the state, as the records see them. */
 export class Image {
@@ -44,8 +50,8 @@ export class Image {
   readonly #lessor: Lessor;
   readonly #pins: Pins;
   readonly #sections: readonly Section[];
-  /** Records whose lease has not been read yet, with their checksums. */
-  #waiting: { readonly record: Living; readonly checksum: number }[] = [];
+  /** Leases that a record has named, but whose own record has not been read yet. */
+  readonly #promised = new ShardedMap<Lease>();
   #standingRead = false;
   #greatestRevision = 0;
 
@@ -73,12 +79,14 @@ export class Image {
   }
 
   /** Records changed since the last call, as they are now. */
-  takeChanges(): ChangedRecord[] {
-    const changed: ChangedRecord[] = [];
-    for (const { letter, changes, content } of this.#sections) {
-      for (const [id, savedChecksum] of changes.take()) changed.push({ name: letter + id, content: content(id), savedChecksum });
-    }
-    return changed;
+  takeChanges(): ChangeSet {
+    // Time and revision are marked after they have moved, not before as all others are, so they are read now.
+    const standing = standingContent(this.#standing);
+    const taken = this.#sections.map(({ letter, changes, content }) => ({
+      letter,
+      records: changes.take(changes === this.#standing.changes ? () => standing : content),
+    }));
+    return new TakenSections(taken);
   }
 
   /** The version of the record that was taken last is on disk under this checksum. */
@@ -106,17 +114,17 @@ export class Image {
     switch (record.kind) {
       case 'claim':
         this.#greatestRevision = Math.max(this.#greatestRevision, record.fence);
-        if (record.term.session !== null && this.#lessor.get(record.term.session) === undefined) {
-          this.#waiting.push({ record, checksum });
-        } else this.#restoreLiving(record, checksum);
+        once(this.#claims.restore(this.#claimOf(record, checksum)), name);
         break;
       case 'key':
         this.#greatestRevision = Math.max(this.#greatestRevision, record.modRevision);
-        if (record.lease !== null && this.#lessor.get(record.lease) === undefined) this.#waiting.push({ record, checksum });
-        else this.#restoreLiving(record, checksum);
+        once(this.#keys.restore(this.#keyOf(record, checksum)), name);
         break;
       case 'lease': {
-        const lease = new Lease(record.id, record.ttlMs, record.deadlineMs);
+        const lease = this.#promised.get(record.id) ?? new Lease(record.id, 0, 0);
+        this.#promised.delete(record.id);
+        lease.ttlMs = record.ttlMs;
+        lease.deadlineMs = record.deadlineMs;
         lease.savedChecksum = checksum;
         once(this.#lessor.restore(lease), name);
         break;
@@ -138,8 +146,7 @@ export class Image {
 
   /** All records are there; `index` is the image's. Throws {@link ImageError} if they do not fit together. */
   finishRestore(index: number): void {
-    for (const { record, checksum } of this.#waiting) this.#restoreLiving(record, checksum);
-    this.#waiting = [];
+    for (const id of this.#promised.keys()) throw new ImageError(`the image names lease ${id}, which it lacks`);
     if (!this.#standingRead) {
       if (index > 0 || this.#claims.size > 0 || this.#greatestRevision > 0) throw new ImageError('the image lacks its time and revision');
       return;
@@ -151,30 +158,53 @@ export class Image {
     if (this.#standing.eventIndex > index)
       throw new ImageError(`the image tells of events up to ${this.#standing.eventIndex}, beyond ${index}`);
     this.#standing.index = index;
-    this.#standing.changes.take();
+    this.#standing.changes.forget();
   }
 
-  #restoreLiving(record: Living, checksum: number): void {
-    if (record.kind === 'claim') {
-      const { id, holder, fence, term } = record;
-      const claim =
-        term.session === null
-          ? new Claim(id, holder, fence, null, term.durationMs, term.deadlineMs)
-          : new Claim(id, holder, fence, this.#lease(term.session), 0, 0);
-      claim.savedChecksum = checksum;
-      once(this.#claims.restore(claim), recordLetters.claim + id);
-      return;
-    }
-    const { key, value, createRevision, modRevision, version } = record;
-    const lease = record.lease === null ? null : this.#lease(record.lease);
-    const restored: KeyRecord = { key, value, createRevision, modRevision, version, lease, savedChecksum: checksum };
-    once(this.#keys.restore(restored), recordLetters.key + key);
+  #claimOf({ id, holder, fence, term }: Living<'claim'>, checksum: number): Claim {
+    const claim =
+      term.session === null
+        ? new Claim(id, holder, fence, null, term.durationMs, term.deadlineMs)
+        : new Claim(id, holder, fence, this.#lease(term.session), 0, 0);
+    claim.savedChecksum = checksum;
+    return claim;
   }
 
+  #keyOf({ key, value, createRevision, modRevision, version, lease }: Living<'key'>, checksum: number): KeyRecord {
+    const livesBy = lease === null ? null : this.#lease(lease);
+    return { key, value, createRevision, modRevision, version, lease: livesBy, savedChecksum: checksum };
+  }
+
+  /** The lease of that id, or the place that its record will fill: records come in any order. */
   #lease(id: string): Lease {
-    const lease = this.#lessor.get(id);
-    if (lease === undefined) throw new ImageError(`the image names lease ${id}, which it lacks`);
-    return lease;
+    const known = this.#lessor.get(id) ?? this.#promised.get(id);
+    if (known !== undefined) return known;
+    const promised = new Lease(id, 0, 0);
+    this.#promised.set(id, promised);
+    return promised;
+  }
+}
+
+/** The changes of all sections, one after the other. */
+class TakenSections implements ChangeSet {
+  readonly #records: Generator<ChangedRecord, void, undefined>;
+
+  constructor(taken: readonly { readonly letter: string; readonly records: TakenChanges }[]) {
+    this.#records = (function* read() {
+      for (const { letter, records } of taken) {
+        for (const [id, content, savedChecksum] of records.read()) yield { name: letter + id, content, savedChecksum };
+      }
+    })();
+  }
+
+  next(limit: number): readonly ChangedRecord[] {
+    const records: ChangedRecord[] = [];
+    while (records.length < limit) {
+      const { value, done } = this.#records.next();
+      if (done === true) break;
+      records.push(value);
+    }
+    return records;
   }
 }
 
@@ -184,7 +214,7 @@ function section<Part extends Saved>(
   get: (id: string) => Part | undefined,
   contentOf: (part: Part) => unknown[],
 ): Section {
-  const content = (id: string): unknown[] | null => {
+  const content: ContentOf = (id) => {
     const part = get(id);
     return part === undefined ? null : contentOf(part);
   };

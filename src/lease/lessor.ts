@@ -6,12 +6,14 @@ import { deadlineAfter, type Expiring, type ExpiryQueue } from './expiry-queue.t
 import { isClaimId, leaseKeyOf } from './lease-key.ts';
 import { compareLeaseIds } from './names.ts';
 import type { GrantView, Page } from './outcomes.ts';
+import { ShardedMap } from './sharded-map.ts';
 import type { Standing } from './standing.ts';
 
 /** A granted lease. Leases that plain claims make for themselves are not among these: there the claim itself is the lease. */
 export class Lease implements Expiring, Saved {
   readonly id: LeaseId;
-  readonly ttlMs: number;
+  /** Fixed once granted; 0 for a lease of an image whose own record has not been read yet. */
+  ttlMs: number;
   deadlineMs: number;
   queuePosition = -1;
   savedChecksum = 0;
@@ -49,7 +51,7 @@ export class Lease implements Expiring, Saved {
 export class Lessor {
   /** Those to be saved. */
   readonly changes = new Changes();
-  readonly #leases = new Map<LeaseId, Lease>();
+  readonly #leases = new ShardedMap<Lease>();
   readonly #standing: Standing;
   readonly #queue: ExpiryQueue;
 

@@ -2,10 +2,11 @@
 import { assert } from '../assert.ts';
 import { OrderedKeys } from './ordered-keys.ts';
 import type { Page } from './outcomes.ts';
+import { ShardedMap } from './sharded-map.ts';
 
 /** Values by string key. What looks up one key never touches the order; what lists a prefix never touches the rest. */
 export class OrderedMap<Value> {
-  readonly #values = new Map<string, Value>();
+  readonly #values = new ShardedMap<Value>();
   readonly #order = new OrderedKeys();
 
   get size(): number {

@@ -6,7 +6,7 @@ import { fromTuple } from './command-codec.ts';
 import type { Command, ExpireItem, LeaseId, LeaseKey } from './commands.ts';
 import { type EventId, Events, type StateEvent } from './events.ts';
 import { ExpiryQueue } from './expiry-queue.ts';
-import { type ChangedRecord, Image } from './image.ts';
+import { type ChangeSet, Image } from './image.ts';
 import { KeySpace, keyView } from './key-space.ts';
 import { claimIdOf, type Scope } from './lease-key.ts';
 import { Leasing } from './leasing.ts';
@@ -16,7 +16,7 @@ import { Pins } from './pins.ts';
 import { Standing } from './standing.ts';
 import { Transactions } from './transactions.ts';
 
-export type { ChangedRecord } from './image.ts';
+export type { ChangeSet } from './image.ts';
 
 /** Told what happened, during `apply`. */
 export interface StateObserver {
@@ -153,12 +153,15 @@ export class StateMachine {
     return this.#queue.due(nowMs, limit).map(({ id, deadlineMs }) => ({ id, deadlineMs }));
   }
 
-  /** Records changed since the last call, each with its content now. Forgets that they changed. Includes the one for time and revision. */
-  takeChanges(): readonly ChangedRecord[] {
+  /**
+   * Records changed since the last call, each with its content now, however late it is read. Forgets that they changed. Includes the one
+   * for time and revision. Costs the same for one change and for a million; of a set that was not read to its end when the next is taken, the rest is void.
+   */
+  takeChanges(): ChangeSet {
     return this.#image.takeChanges();
   }
 
-  /** How many records `takeChanges` would return. */
+  /** How many records `takeChanges` would give. */
   get changedCount(): number {
     return this.#image.changedCount;
   }

@@ -3,7 +3,7 @@ import type { Clock, PeerInfo } from '../env.ts';
 import type { RaftStatus } from '../raft/ready.ts';
 import { NONE, type NodeId } from '../raft/types.ts';
 import type { ReplicaMember } from './config.ts';
-import type { ClusterStatus, MemberStatus } from './service.ts';
+import type { ClusterStatus, MemberStatus, SnapshotProgress } from './service.ts';
 
 export class ClusterView {
   readonly #self: NodeId;
@@ -66,9 +66,9 @@ export class ClusterView {
     return since === null ? 0 : nowMs - since;
   }
 
-  status(raft: RaftStatus): ClusterStatus {
+  status(raft: RaftStatus, snapshotOf: (node: NodeId) => SnapshotProgress | null): ClusterStatus {
     const members: MemberStatus[] = [];
-    for (const member of this.#members.values()) members.push(this.#memberStatus(member, raft));
+    for (const member of this.#members.values()) members.push({ ...this.#memberStatus(member, raft), snapshot: snapshotOf(member.node) });
     return {
       node: this.nameOf(this.#self),
       leader: raft.leader === NONE ? null : this.nameOf(raft.leader),
@@ -79,7 +79,7 @@ export class ClusterView {
     };
   }
 
-  #memberStatus({ node, name, peer }: ReplicaMember, raft: RaftStatus): MemberStatus {
+  #memberStatus({ node, name, peer }: ReplicaMember, raft: RaftStatus): Omit<MemberStatus, 'snapshot'> {
     const isSelf = node === this.#self;
     const isLearner = raft.conf.learners.includes(node);
     const isCandidate = isSelf && (raft.role === 'candidate' || raft.role === 'pre-candidate');

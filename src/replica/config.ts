@@ -34,6 +34,8 @@ export interface ReplicaLimits {
   /** Events that this node keeps for watchers that come back, and about how many bytes of them. */
   readonly keepEvents: number;
   readonly keepEventBytes: number;
+  /** Entries kept at most, for a follower that is being sent the state and will want those behind it. */
+  readonly mostKeptEntries: number;
   /** Bytes of records in one piece of a state image. */
   readonly imagePieceBytes: number;
 }
@@ -52,6 +54,7 @@ export const DEFAULT_LIMITS: ReplicaLimits = {
   keepEntries: 20_000,
   keepEvents: 65_536,
   keepEventBytes: 32 << 20,
+  mostKeptEntries: 200_000,
   imagePieceBytes: 128 * 1_024,
 };
 

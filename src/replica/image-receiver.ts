@@ -2,6 +2,7 @@
 import type { Codec, ImageMeta, ImageWriter, LogStore, PeerFrame, RecordChecksum } from '../env.ts';
 import type { StateMachine } from '../lease/state-machine.ts';
 import type { NodeId } from '../raft/types.ts';
+import type { SnapshotProgress } from './service.ts';
 
 export interface ReceivedImage {
   readonly meta: ImageMeta;
@@ -22,6 +23,8 @@ interface Receiving {
   readonly writer: ImageWriter;
   readonly state: StateMachine;
   position: number;
+  /** Records written. */
+  records: number;
 }
 
 export class ImageReceiver {
@@ -34,11 +37,23 @@ export class ImageReceiver {
     this.#host = host;
   }
 
+  /** What has come so far; null while nothing does. */
+  get progress(): SnapshotProgress | null {
+    return this.#receiving === null ? null : { sentRecords: this.#receiving.records, records: null, percent: null };
+  }
+
   take(from: NodeId, frame: PeerFrame & { readonly kind: 'image' }): void {
     if (frame.position === 0) {
       // The one before is displaced; its sender must not wait for it.
       if (this.#receiving !== null) this.#giveUp(this.#receiving);
-      this.#receiving = { from, id: frame.id, writer: this.#seams.store.beginImage(), state: this.#host.newState(), position: 0 };
+      this.#receiving = {
+        from,
+        id: frame.id,
+        writer: this.#seams.store.beginImage(),
+        state: this.#host.newState(),
+        position: 0,
+        records: 0,
+      };
     }
     const receiving = this.#receiving;
     if (receiving === null || receiving.from !== from || receiving.id !== frame.id || receiving.position !== frame.position) {
@@ -62,6 +77,7 @@ export class ImageReceiver {
         this.#giveUp(receiving);
         return;
       }
+      receiving.records += frame.records.length;
       this.#host.send(from, { kind: 'image-ack', id: receiving.id, position: receiving.position });
       if (frame.last === null) return;
       this.#receiving = null;

@@ -1,6 +1,7 @@
 // Sends the saved state to a follower that is too far behind for the log, in acknowledged pieces.
 import type { Cancel, Clock, ImageReader, LogStore, PeerFrame } from '../env.ts';
-import type { NodeId, Term } from '../raft/types.ts';
+import type { Index, NodeId, Term } from '../raft/types.ts';
+import type { SnapshotProgress } from './service.ts';
 
 /** A receiver that says nothing for so long has lost the piece, or its answer was lost. */
 const ANSWER_MS = 10_000;
@@ -18,6 +19,9 @@ interface Sending {
   readonly term: Term;
   readonly reader: ImageReader;
   position: number;
+  /** Records in the pieces that were acknowledged, and in the one that is on its way. */
+  records: number;
+  underWay: number;
   sentLast: boolean;
   /** Until the piece is tried again, or its answer is given up. */
   timer: Cancel | null;
@@ -39,20 +43,35 @@ export class ImageSender {
     this.#pieceBytes = pieceBytes;
   }
 
-  /** Begins anew when one is under way already. */
-  start(to: NodeId, term: Term): void {
+  /** Begins anew when one is under way already. Returns the index at which the image stands. */
+  start(to: NodeId, term: Term): Index {
     this.#forget(to);
-    const sending: Sending = { id: this.#nextId++, term, reader: this.#store.openImage(), position: 0, sentLast: false, timer: null };
+    const reader = this.#store.openImage();
+    const sending: Sending = { id: this.#nextId++, term, reader, position: 0, records: 0, underWay: 0, sentLast: false, timer: null };
     this.#sending.set(to, sending);
     this.#sendNext(to, sending);
+    return sending.reader.meta.index;
   }
 
   acknowledged(from: NodeId, id: number, position: number): void {
     const sending = this.#sending.get(from);
     if (sending?.id !== id) return;
-    if (position < 0) this.stop(from);
-    else if (position === sending.position && sending.sentLast) this.#finish(from, true);
-    else if (position === sending.position) this.#sendNext(from, sending);
+    if (position < 0) {
+      this.stop(from);
+      return;
+    }
+    if (position !== sending.position) return;
+    sending.records += sending.underWay;
+    if (sending.sentLast) this.#finish(from, true);
+    else this.#sendNext(from, sending);
+  }
+
+  /** How much of its image `to` has acknowledged; null when it is sent none. */
+  progress(to: NodeId): SnapshotProgress | null {
+    const sending = this.#sending.get(to);
+    if (sending === undefined) return null;
+    const records = sending.reader.meta.count;
+    return { sentRecords: sending.records, records, percent: records === 0 ? 100 : Math.floor((100 * sending.records) / records) };
   }
 
   /** The peer is gone: what was sent may be lost. */
@@ -75,6 +94,7 @@ export class ImageSender {
       sending.sentLast = last !== null;
       const frame: PeerFrame = { kind: 'image', term: sending.term, id: sending.id, position: sending.position, records, last };
       sending.position++;
+      sending.underWay = records.length;
       this.#sendPiece(to, sending, frame);
     });
   }

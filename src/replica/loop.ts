@@ -12,10 +12,12 @@ import type { ReplicaConfig, ReplicaLimits } from './config.ts';
 import { lastStamp } from './envelope.ts';
 import { ImageReceiver, type ReceivedImage } from './image-receiver.ts';
 import { ImageSender } from './image-sender.ts';
+import { LogCutter } from './log-cutter.ts';
 import { LogWriter } from './log-writer.ts';
 import { raftConfig } from './raft-config.ts';
 import { recoverLog, recoverState } from './recovery.ts';
 import type { Requests } from './requests.ts';
+import type { SnapshotProgress } from './service.ts';
 import { StateSaver } from './state-saver.ts';
 
 export interface LoopHost {
@@ -48,6 +50,7 @@ export class Loop {
   readonly #limits: ReplicaLimits;
   readonly #host: LoopHost;
   readonly #saver: StateSaver;
+  readonly #cutter: LogCutter;
   readonly #imageSender: ImageSender;
   readonly #imageReceiver: ImageReceiver;
   /** Messages of peers that wait for the next turn. */
@@ -78,7 +81,11 @@ export class Loop {
       install: (snapshot, hardState, done) => this.#install(snapshot, hardState, done),
       fatal: (error) => host.fatal(error),
     });
-    this.#saver = new StateSaver(env, storage, image, limits, (error) => host.fatal(error));
+    this.#cutter = new LogCutter(env.store, storage, limits);
+    this.#saver = new StateSaver(env, storage, image, limits, {
+      saved: (index) => this.#cutter.cut(index, (peer) => this.raft.status().progress?.get(peer)?.match ?? 0),
+      fatal: (error) => host.fatal(error),
+    });
     this.#imageSender = new ImageSender(
       env.store,
       env.clock,
@@ -103,6 +110,7 @@ export class Loop {
   /** No turn begins after this. */
   halt(): void {
     this.#isAlive = false;
+    this.#saver.giveUp();
     this.#imageSender.stopAll();
     this.#imageReceiver.stop();
   }
@@ -128,13 +136,20 @@ export class Loop {
 
   peerLost(peer: NodeId): void {
     this.#imageSender.stop(peer);
+    this.#cutter.lost(peer);
     this.raft.reportUnreachable(peer);
     this.wake();
+  }
+
+  /** How far `node` is with an image: told by the sender and, of itself, by the receiver. Null when none is under way. */
+  snapshotProgress(node: NodeId): SnapshotProgress | null {
+    return node === this.#self ? this.#imageReceiver.progress : this.#imageSender.progress(node);
   }
 
   /** This node does not lead: what it was sending as a leader is no longer wanted. */
   follows(): void {
     this.#imageSender.stopAll();
+    this.#cutter.forgetAll();
   }
 
   /** Something has arrived or is wanted: a turn follows, shared by all that comes until then. */
@@ -196,7 +211,7 @@ export class Loop {
           votes.push(message);
           break;
         case 'snapshot':
-          this.#imageSender.start(message.to, message.term);
+          this.#cutter.imageBegun(message.to, this.#imageSender.start(message.to, message.term));
           break;
         default:
           this.#send(message);
@@ -266,6 +281,7 @@ export class Loop {
       return;
     }
     const { meta } = received;
+    this.#saver.giveUp();
     this.#env.store.installImage(meta, received.writer, hardState, (error) => {
       if (error === undefined) {
         this.applier.replace(received.state, meta.term);

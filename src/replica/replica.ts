@@ -223,7 +223,7 @@ export class Replica implements Service {
   }
 
   status(): ClusterStatus {
-    return this.#view.status(this.#loop.raft.status());
+    return this.#view.status(this.#loop.raft.status(), (node) => this.#loop.snapshotProgress(node));
   }
 
   transfer(to: string | null, done: (result: TransferResult) => void): void {

@@ -25,6 +25,16 @@ export interface ReadView {
 
 export type ReadResult = { readonly kind: 'view'; readonly view: ReadView } | { readonly kind: 'failed'; readonly failure: Failure };
 
+/** How far a member is with the image of the state that it is being sent. */
+export interface SnapshotProgress {
+  /** Records that it has. */
+  readonly sentRecords: number;
+  /** All of them; null on the receiver, which learns that with the last piece. */
+  readonly records: number | null;
+  /** Whole percent, rounded down; null while `records` is. */
+  readonly percent: number | null;
+}
+
 export interface MemberStatus {
   readonly id: string;
   /** Empty while unknown. */
@@ -39,6 +49,8 @@ export interface MemberStatus {
   /** Since anything was heard from it; 0 for the node itself, null if never. */
   readonly lastContactMs: number | null;
   readonly reachable: boolean;
+  /** While an image is sent to it, known on the leader and on the member itself; otherwise null. */
+  readonly snapshot: SnapshotProgress | null;
 }
 
 export interface ClusterStatus {

@@ -1,36 +1,59 @@
 // Writes the state behind: changed records go to the disk in batches off the critical path, and the log is cut only behind them.
-import type { Codec, ImageMeta, LogStore, RecordChecksum, StateRecord } from '../env.ts';
-import type { StateMachine } from '../lease/state-machine.ts';
+import type { Clock, Codec, ImageMeta, LogStore, RecordChecksum, StateRecord } from '../env.ts';
+import type { ChangeSet, StateMachine } from '../lease/state-machine.ts';
 import type { MemoryStorage } from '../raft/storage.ts';
-import type { ConfState, Term } from '../raft/types.ts';
+import type { ConfState, Index, Term } from '../raft/types.ts';
 import type { ReplicaLimits } from './config.ts';
 
 const SUM_MODULUS = 2 ** 48;
+/** Records made ready for the disk in one turn of the event loop; the rest waits for what has arrived meanwhile. */
+const RECORDS_PER_TURN = 256;
 
 export interface StateSaverSeams {
+  readonly clock: Pick<Clock, 'soon'>;
   readonly store: LogStore;
   readonly codec: Codec;
   readonly checksum: RecordChecksum;
+}
+
+export interface StateSaverHost {
+  /** The state is on the disk as it was at `index`: what the log holds up to there is not needed for a restart any more. */
+  saved(index: Index): void;
+  fatal(error: Error): void;
+}
+
+/** A save whose records are not all encoded yet. */
+interface Preparing {
+  readonly state: StateMachine;
+  readonly changes: ChangeSet;
+  readonly records: StateRecord[];
+  readonly index: Index;
+  readonly term: Term;
+  readonly conf: ConfState;
+  count: number;
+  sum: number;
+  readonly saved: () => void;
 }
 
 export class StateSaver {
   readonly #seams: StateSaverSeams;
   readonly #storage: MemoryStorage;
   readonly #limits: ReplicaLimits;
-  readonly #fatal: (error: Error) => void;
+  readonly #host: StateSaverHost;
   #meta: ImageMeta;
-  #saving = false;
+  #preparing: Preparing | null = null;
+  #writing = false;
 
-  constructor(seams: StateSaverSeams, storage: MemoryStorage, meta: ImageMeta, limits: ReplicaLimits, fatal: (error: Error) => void) {
+  constructor(seams: StateSaverSeams, storage: MemoryStorage, meta: ImageMeta, limits: ReplicaLimits, host: StateSaverHost) {
     this.#seams = seams;
     this.#storage = storage;
     this.#meta = meta;
     this.#limits = limits;
-    this.#fatal = fatal;
+    this.#host = host;
   }
 
   get isSaving(): boolean {
-    return this.#saving;
+    return this.#preparing !== null || this.#writing;
   }
 
   /** The image was replaced by a received one. */
@@ -40,52 +63,66 @@ export class StateSaver {
 
   /** Saves if enough has changed. `term` is that of the last applied entry, `conf` the configuration there. */
   maybeSave(state: StateMachine, term: Term, conf: () => ConfState): void {
-    if (this.#saving) return;
+    if (this.isSaving) return;
     const { saveAfterRecords, saveAfterEntries } = this.#limits;
     if (state.changedCount < saveAfterRecords && state.appliedIndex - this.#meta.index < saveAfterEntries) return;
     this.save(state, term, conf(), () => {});
   }
 
-  /** Saves all that has changed; `saved` at once when that is nothing, never after a failure. Not while one is under way. */
+  /**
+   * Saves all that has changed until now, whatever changes meanwhile; `saved` when that is on the disk or was given up, at once when it is nothing,
+   * never after a failure. Not while one is under way.
+   */
   save(state: StateMachine, term: Term, conf: ConfState, saved: () => void): void {
     const index = state.appliedIndex;
     if (index === this.#meta.index) {
       saved();
       return;
     }
-    let { count, sum } = this.#meta;
-    const records: StateRecord[] = [];
-    for (const { name, content, savedChecksum } of state.takeChanges()) {
+    const { count, sum } = this.#meta;
+    const preparing = { state, changes: state.takeChanges(), records: [], index, term, conf, count, sum, saved };
+    this.#preparing = preparing;
+    this.#prepare(preparing);
+  }
+
+  /** The state is about to be replaced by another one: what is being made ready is of no use any more. What is being written stays. */
+  giveUp(): void {
+    const preparing = this.#preparing;
+    this.#preparing = null;
+    preparing?.saved();
+  }
+
+  #prepare(preparing: Preparing): void {
+    if (this.#preparing !== preparing) return;
+    const changes = preparing.changes.next(RECORDS_PER_TURN);
+    for (const { name, content, savedChecksum } of changes) {
       const encoded = content === null ? null : this.#seams.codec.encode(content);
       const checksum = encoded === null ? 0 : this.#seams.checksum(name, encoded);
       // A record that came and went between two saves was never there; 0 stands for that.
       if (encoded === null && savedChecksum === 0) continue;
-      count += (encoded === null ? 0 : 1) - (savedChecksum === 0 ? 0 : 1);
-      sum = (sum + checksum - savedChecksum + SUM_MODULUS) % SUM_MODULUS;
-      if (encoded !== null) state.noteSaved(name, checksum);
-      records.push([name, encoded]);
+      preparing.count += (encoded === null ? 0 : 1) - (savedChecksum === 0 ? 0 : 1);
+      preparing.sum = (preparing.sum + checksum - savedChecksum + SUM_MODULUS) % SUM_MODULUS;
+      if (encoded !== null) preparing.state.noteSaved(name, checksum);
+      preparing.records.push([name, encoded]);
     }
+    if (changes.length < RECORDS_PER_TURN) this.#write(preparing);
+    else this.#seams.clock.soon(() => this.#prepare(preparing));
+  }
+
+  #write({ index, term, conf, count, sum, records, saved }: Preparing): void {
+    this.#preparing = null;
+    this.#writing = true;
     const meta: ImageMeta = { index, term, conf, count, sum };
-    this.#saving = true;
     this.#seams.store.saveState(meta, records, (error) => {
-      this.#saving = false;
+      this.#writing = false;
       if (error !== undefined) {
-        this.#fatal(error);
+        this.#host.fatal(error);
         return;
       }
       this.#meta = meta;
       this.#storage.setSnapshot({ index, term, conf });
-      this.#cutLog();
+      this.#host.saved(index);
       saved();
     });
-  }
-
-  /** In steps, so that neither memory nor disk is moved about for single entries. */
-  #cutLog(): void {
-    const through = this.#meta.index - this.#limits.keepEntries;
-    const step = Math.max(1, Math.floor(this.#limits.keepEntries / 8));
-    if (through < this.#storage.firstIndex() - 1 + step) return;
-    this.#storage.compact(through);
-    this.#seams.store.compact(through);
   }
 }

@@ -24,6 +24,7 @@ test('the status is the asked node’s own view, also without a leader', async (
         appliedIndex: 0,
         lastContactMs: 0,
         reachable: true,
+        snapshot: null,
       },
       {
         id: 'n2',
@@ -35,6 +36,7 @@ test('the status is the asked node’s own view, also without a leader', async (
         appliedIndex: null,
         lastContactMs: null,
         reachable: false,
+        snapshot: { sentRecords: 430, records: 1000, percent: 43 },
       },
     ],
     index: 0,

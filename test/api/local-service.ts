@@ -116,7 +116,14 @@ export class LocalService implements Service {
   }
 
   status(): ClusterStatus {
-    const self = { voter: true, matchIndex: this.appliedIndex, appliedIndex: this.appliedIndex, lastContactMs: 0, reachable: true };
+    const self = {
+      voter: true,
+      matchIndex: this.appliedIndex,
+      appliedIndex: this.appliedIndex,
+      lastContactMs: 0,
+      reachable: true,
+      snapshot: null,
+    };
     return {
       node: this.node,
       leader: this.leader === '' ? null : this.leader,
@@ -134,6 +141,7 @@ export class LocalService implements Service {
           appliedIndex: null,
           lastContactMs: null,
           reachable: false,
+          snapshot: { sentRecords: 430, records: 1_000, percent: 43 },
         },
       ],
     };

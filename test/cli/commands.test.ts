@@ -191,6 +191,7 @@ describe('output', () => {
       appliedIndex: 4,
       lastContactMs: 1_500,
       reachable,
+      snapshot: id === 'n2' ? null : { sentRecords: 430, records: 1_000, percent: 43 },
     });
     const view = (node: string) => ({
       node,
@@ -208,7 +209,7 @@ describe('output', () => {
     expect(out.split('\n')).toEqual([
       'n2 leads term 3, committed up to index 4',
       'NODE  ROLE      HTTP  APPLIED  CONTACT',
-      'n1    follower  n1:1  4        silent for 1.5 s',
+      'n1    follower  n1:1  4        silent for 1.5 s, gets the state: 43 % of 1000 records',
       'n2    leader    n2:1  4        reachable',
       `${dead} does not answer`,
     ]);

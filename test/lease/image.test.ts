@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { ImageError } from '../../src/lease/records.ts';
 import { StateMachine } from '../../src/lease/state-machine.ts';
-import { alice, Log, leaseKey, redis } from './log.ts';
+import { alice, Log, leaseKey, redis, takeAll } from './log.ts';
 
 const fresh = (): StateMachine => new StateMachine({ vacated: () => undefined });
 const standing = ['m', [1, 0, 9, 9, 2]] as const;
@@ -37,7 +37,7 @@ describe('the records', () => {
 
   test('a new state has one record to save, a saved one none, and a read back one none', () => {
     const state = fresh();
-    expect(state.takeChanges()).toEqual([{ name: 'm', content: [1, 0, 0, 0, 0], savedChecksum: 0 }]);
+    expect(takeAll(state)).toEqual([{ name: 'm', content: [1, 0, 0, 0, 0], savedChecksum: 0 }]);
     expect(state.changedCount).toBe(0);
     expect(restore([standing]).changedCount).toBe(0);
   });
@@ -45,10 +45,10 @@ describe('the records', () => {
   test('an extension marks one record, and a record that is gone still knows the checksum on disk', () => {
     const log = new Log();
     log.claim(redis, alice, 10);
-    for (const { name } of log.state.takeChanges()) log.state.noteSaved(name, 77);
+    for (const { name } of takeAll(log.state)) log.state.noteSaved(name, 77);
     log.pass(1).extend(redis, alice, 10);
     log.release(redis, alice);
-    expect(log.state.takeChanges()).toEqual([
+    expect(takeAll(log.state)).toEqual([
       { name: 'c\0ns\0model\0redis', content: null, savedChecksum: 77 },
       { name: 'm', content: [1, 1, 3, 3, 0], savedChecksum: 77 },
     ]);
@@ -60,7 +60,7 @@ describe('the records', () => {
     const changedBy = (change: () => unknown): string[] => {
       state.takeChanges();
       change();
-      return state.takeChanges().map(({ name }) => name);
+      return takeAll(state).map(({ name }) => name);
     };
     const claim = (name: string): string => `c\0ns\0model\0${name}`;
     const pins = 'p\0ns\0model\0redis';
@@ -92,10 +92,10 @@ describe('the records', () => {
   test('a change while the last save is under way knows the checksum of what that save writes', () => {
     const log = new Log();
     log.claim(redis, alice, 10);
-    const [taken] = log.state.takeChanges();
+    const [taken] = takeAll(log.state);
     log.release(redis, alice);
     log.state.noteSaved(taken?.name ?? '', 77);
-    expect(log.state.takeChanges()[0]).toEqual({ name: taken?.name, content: null, savedChecksum: 77 });
+    expect(takeAll(log.state)[0]).toEqual({ name: taken?.name, content: null, savedChecksum: 77 });
   });
 });
 

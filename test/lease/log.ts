@@ -2,6 +2,7 @@
 import { toTuple } from '../../src/lease/command-codec.ts';
 import type { Assertion, Command, LeaseKey, Precondition } from '../../src/lease/commands.ts';
 import type { StateEvent } from '../../src/lease/events.ts';
+import type { ChangedRecord } from '../../src/lease/image.ts';
 import { claimIdOf } from '../../src/lease/lease-key.ts';
 import type { ClaimView, GrantView, KeyView, Outcome, Refusal, TxnResult } from '../../src/lease/outcomes.ts';
 import { StateMachine } from '../../src/lease/state-machine.ts';
@@ -153,6 +154,11 @@ export function refusalIn(outcome: Outcome): Refusal {
 /** All of a state as one string: equal states give equal ones. */
 export function dumped(state: StateMachine): string {
   return JSON.stringify([...state.dump()]);
+}
+
+/** What has changed since this was asked last, all at once. */
+export function takeAll(state: StateMachine): readonly ChangedRecord[] {
+  return state.takeChanges().next(Number.POSITIVE_INFINITY);
 }
 
 /** A new state machine made of the other's image, records in the order of `order`. */

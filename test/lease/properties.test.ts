@@ -5,7 +5,7 @@ import { toTuple } from '../../src/lease/command-codec.ts';
 import type { Command } from '../../src/lease/commands.ts';
 import { claimIdOf } from '../../src/lease/lease-key.ts';
 import type { ClaimView } from '../../src/lease/outcomes.ts';
-import { StateMachine } from '../../src/lease/state-machine.ts';
+import { type ChangeSet, StateMachine } from '../../src/lease/state-machine.ts';
 import { command, junk, leaseKeys, storeKeys } from './arbitraries.ts';
 import { dumped, restored } from './log.ts';
 import { Model } from './model.ts';
@@ -159,47 +159,70 @@ test('JL-68 an image taken at any point gives the same state, which behaves the 
   );
 });
 
-test('saving the changes again and again reproduces the whole state, and each change knows what the disk holds', () => {
-  const save = fc.record({ at: fc.nat(59), noteLate: fc.boolean() });
+test('saving the changes again and again, in pieces between which the state goes on, gives what the state was when each save began', () => {
+  const save = fc.record({
+    at: fc.nat(59),
+    pieceRecords: fc.integer({ min: 1, max: 12 }),
+    entriesBetween: fc.nat(3),
+    noteLate: fc.boolean(),
+  });
   holdsForAll(
     fc.property(steps, fc.array(save, { maxLength: 8 }), (all, saves) => {
       const state = new StateMachine({ vacated: () => undefined });
       const disk = new Map<string, { content: string; checksum: number }>();
       const driver = new Driver();
       let checksum = 0;
-      let unnoted: (() => void)[] = [];
-      const takeAndSave = (noteLate: boolean): void => {
-        for (const note of unnoted) note();
-        unnoted = [];
-        const count = state.changedCount;
-        const changes = state.takeChanges();
-        expect(changes).toHaveLength(count);
-        expect(new Set(changes.map((change) => change.name)).size).toBe(count);
-        for (const { name, content, savedChecksum } of changes) {
+      let saving: Saving | null = null;
+      const begin = (plan: Omit<Saving, 'changes' | 'dump' | 'notes'>): void => {
+        saving = { ...plan, changes: state.takeChanges(), dump: dumped(state), notes: [] };
+      };
+      /** Reads one piece; at the end the disk must hold what the state was when the save began. */
+      const goOn = ({ changes, pieceRecords, noteLate, notes, dump }: Saving): void => {
+        const piece = changes.next(pieceRecords);
+        expect(piece.length).toBeLessThanOrEqual(pieceRecords);
+        for (const { name, content, savedChecksum } of piece) {
           expect(savedChecksum).toBe(disk.get(name)?.checksum ?? 0);
-          checksum += 1;
-          const saved = checksum;
+          const saved = ++checksum;
           if (content === null) disk.delete(name);
           else disk.set(name, { content: JSON.stringify(content), checksum: saved });
           const note = (): void => state.noteSaved(name, content === null ? 0 : saved);
-          if (noteLate) unnoted.push(note);
+          if (noteLate) notes.push(note);
           else note();
         }
+        if (piece.length > 0) return;
+        for (const note of notes) note();
+        saving = null;
+        const records = [...disk].map(([name, { content }]) => [name, JSON.parse(content)] as const);
+        expect(JSON.stringify(records.sort(([a], [b]) => (a < b ? -1 : 1)))).toBe(dump);
       };
       for (const [at, each] of all.entries()) {
         const entry = driver.entry(each, state);
         state.apply(entry, entry.tuple);
-        for (const { noteLate } of saves.filter((one) => one.at === at)) takeAndSave(noteLate);
+        const plan = saves.find((one) => one.at === at);
+        if (saving === null && plan !== undefined) begin(plan);
+        if (saving !== null && at % ((saving as Saving).entriesBetween + 1) === 0) goOn(saving);
       }
-      takeAndSave(false);
+      while (saving !== null) goOn(saving);
+      const changed = state.changedCount;
+      begin({ pieceRecords: 1, noteLate: false, entriesBetween: 0 });
+      let pieces = 0;
+      for (; saving !== null; pieces++) goOn(saving);
+      expect(pieces).toBe(changed + 1);
       expect(state.changedCount).toBe(0);
-      const dump = [...state.dump()].map(([name, content]) => [name, JSON.stringify(content)]);
-      const saved = [...disk].map(([name, { content }]) => [name, content]).sort(([a], [b]) => ((a as string) < (b as string) ? -1 : 1));
-      expect(saved).toEqual(dump);
     }),
-    100,
+    200,
   );
 });
+
+interface Saving {
+  readonly changes: ChangeSet;
+  readonly pieceRecords: number;
+  readonly entriesBetween: number;
+  readonly noteLate: boolean;
+  /** The whole state when the save began. */
+  readonly dump: string;
+  readonly notes: (() => void)[];
+}
 
 test('a repeat of one’s own claim is never denied', () => {
   holdsForAll(

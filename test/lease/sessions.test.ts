@@ -1,6 +1,6 @@
 // Claims that live by a granted lease: one renewal keeps them all, one end ends them all.
 import { describe, expect, test } from 'vitest';
-import { alice, bob, claimIn, dumped, Log, leaseKey, redis, refusalIn } from './log.ts';
+import { alice, bob, claimIn, dumped, Log, leaseKey, redis, refusalIn, takeAll } from './log.ts';
 
 function withSession(ttlMs = 1000): Log {
   const log = new Log();
@@ -29,7 +29,7 @@ describe('claiming by a session', () => {
     log.pass(900).renew('5');
     expect(log.shown(redis)?.remainingMs).toBe(1000);
     expect(log.shown(leaseKey('mysql'))?.remainingMs).toBe(1000);
-    expect(log.state.takeChanges().map((record) => record.name)).toEqual(['l5', 'm']);
+    expect(takeAll(log.state).map((record) => record.name)).toEqual(['l5', 'm']);
   });
 
   test('a claim by a session that does not exist is refused, but another holder is told first', () => {

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { type Expiring, ExpiryQueue } from '../../src/lease/expiry-queue.ts';
 import { OrderedKeys } from '../../src/lease/ordered-keys.ts';
 import { OrderedMap } from '../../src/lease/ordered-map.ts';
+import { ShardedMap } from '../../src/lease/sharded-map.ts';
 import { holdsForAll } from './random.ts';
 
 describe('ordered keys', () => {
@@ -50,6 +51,50 @@ describe('ordered keys', () => {
     map.add('a', 1);
     expect(() => map.add('a', 2)).toThrow('there already');
     expect([map.get('a'), map.delete('a'), map.delete('a'), map.size]).toEqual([1, true, false, 0]);
+  });
+});
+
+describe('the sharded map', () => {
+  test('holds what a map holds, at any sequence of changes', () => {
+    const change = fc.record({ key: fc.string({ maxLength: 2 }), value: fc.nat(), add: fc.boolean() });
+    holdsForAll(
+      fc.property(fc.array(change, { size: '+1' }), (changes) => {
+        const map = new ShardedMap<number>();
+        const plain = new Map<string, number>();
+        for (const { key, value, add } of changes) {
+          if (add) {
+            map.set(key, value);
+            plain.set(key, value);
+          } else expect(map.delete(key)).toBe(plain.delete(key));
+          expect([map.size, map.get(key), map.has(key)]).toEqual([plain.size, plain.get(key), plain.has(key)]);
+        }
+        expect([...map.keys()].sort()).toEqual([...plain.keys()].sort());
+        expect([...map.values()].sort()).toEqual([...plain.values()].sort());
+      }),
+      100,
+    );
+  });
+
+  test.each([
+    ['numbered leases', (n: number) => `\0ns\0model\0lease-${n}`],
+    ['models with one lease each', (n: number) => `\0ns\0model-${n}\0leader`],
+    ['lease ids', (n: number) => String(n)],
+  ])('a hundred thousand %s share no table of more than a hundredth', (_kind, name) => {
+    const map = new ShardedMap<number>();
+    let most = 0;
+    const original = Map.prototype.set;
+    Map.prototype.set = function counting(key, value) {
+      most = Math.max(most, this.size);
+      return original.call(this, key, value);
+    };
+    try {
+      for (let n = 0; n < 100_000; n += 1) map.set(name(n), n);
+    } finally {
+      Map.prototype.set = original;
+    }
+    expect(map.size).toBe(100_000);
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThan(1_000);
   });
 });
 

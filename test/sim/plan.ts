@@ -75,6 +75,7 @@ export function drawPlan(random: SeededRandom): Plan {
       saveAfterEntries: tiny ? 1 + random.below(20) : 200,
       saveAfterRecords: tiny ? 1 + random.below(50) : 1_024,
       keepEntries: tiny ? random.below(10) : 50,
+      mostKeptEntries: tiny ? 20 : 400,
       imagePieceBytes: random.pick([64, 512, 8_192]),
       maxExpiryBatch: random.pick([1, 3, 512]),
       maxBatchRequests: random.pick([1, 4, 4_096]),

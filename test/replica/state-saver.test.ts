@@ -1,0 +1,153 @@
+// The state is saved in small pieces while it goes on, and what is saved is the state of one moment.
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Done, ImageMeta, LogStore, StateRecord } from '../../src/env.ts';
+import { checksum, codec } from '../../src/io/codec.ts';
+import { toTuple } from '../../src/lease/command-codec.ts';
+import { StateMachine } from '../../src/lease/state-machine.ts';
+import { MemoryStorage } from '../../src/raft/storage.ts';
+import { EMPTY_CONF_STATE } from '../../src/raft/types.ts';
+import { DEFAULT_LIMITS } from '../../src/replica/config.ts';
+import { StateSaver } from '../../src/replica/state-saver.ts';
+import { dumped } from '../lease/log.ts';
+
+const NO_IMAGE: ImageMeta = { index: 0, term: 0, conf: EMPTY_CONF_STATE, count: 0, sum: 0 };
+/** Far more than is made ready in one turn; far fewer than would take long. */
+const TURN_RECORDS_MAX = 512;
+const RECORDS = 50_000;
+
+let turns: (() => void)[];
+let encoded: number;
+let writes: { meta: ImageMeta; records: readonly StateRecord[]; done: Done }[];
+let savedAt: number[];
+let state: StateMachine;
+let index: number;
+let saver: StateSaver;
+
+beforeEach(() => {
+  turns = [];
+  encoded = 0;
+  writes = [];
+  savedAt = [];
+  state = new StateMachine({ vacated: () => undefined });
+  index = 0;
+  const store = {
+    saveState: (meta: ImageMeta, records: readonly StateRecord[], done: Done) => void writes.push({ meta, records, done }),
+  } as unknown as LogStore;
+  const counting = {
+    ...codec,
+    encode: (value: unknown) => {
+      encoded += 1;
+      return codec.encode(value);
+    },
+  };
+  const seams = { clock: { soon: (run: () => void) => void turns.push(run) }, store, codec: counting, checksum };
+  saver = new StateSaver(seams, new MemoryStorage(), NO_IMAGE, DEFAULT_LIMITS, {
+    saved: (at) => savedAt.push(at),
+    fatal: (error) => {
+      throw error;
+    },
+  });
+});
+
+function apply(command: Parameters<typeof toTuple>[0]): void {
+  index += 1;
+  state.apply({ index, term: 1, timeMs: index }, toTuple(command));
+}
+
+const key = (number: number) => ({ namespace: 'ns', model: 'model', lease: `lease-${number}` });
+
+/** Runs one turn of the event loop; returns how many records were encoded in it. */
+function turn(): number {
+  const before = encoded;
+  const due = turns;
+  turns = [];
+  for (const run of due) run();
+  return encoded - before;
+}
+
+/** The state that the writes so far left on the disk. */
+function onDisk(): { state: StateMachine; sum: number } {
+  const disk = new Map<string, Uint8Array>();
+  for (const { records } of writes) {
+    for (const [name, content] of records) {
+      if (content === null) disk.delete(name);
+      else disk.set(name, content);
+    }
+  }
+  const copy = new StateMachine({ vacated: () => undefined });
+  let sum = 0;
+  for (const [name, content] of disk) {
+    sum = (sum + checksum(name, content)) % 2 ** 48;
+    copy.restore(name, codec.decode(content), checksum(name, content));
+  }
+  copy.finishRestore(writes.at(-1)?.meta.index ?? 0);
+  expect(disk.size).toBe(writes.at(-1)?.meta.count);
+  expect(sum).toBe(writes.at(-1)?.meta.sum);
+  return { state: copy, sum };
+}
+
+describe('with fifty thousand changed records', () => {
+  beforeEach(() => {
+    for (let number = 0; number < RECORDS; number += 1) apply({ kind: 'claim', key: key(number), holder: 'alice', durationMs: 60_000 });
+  });
+
+  test('no turn handles more than a few hundred, and what changes meanwhile waits for the next save', () => {
+    const asItWas = dumped(state);
+    const begunAt = index;
+    saver.save(state, 1, EMPTY_CONF_STATE, () => undefined);
+    let most = encoded;
+    for (let at = 0; writes.length === 0; at += 1) {
+      // Some of these were made ready already, others were not, and one is new.
+      apply({ kind: 'release', key: key(at), holder: 'alice', fence: null });
+      apply({ kind: 'extend', key: key(RECORDS - 1 - at), holder: 'alice', fence: null, durationMs: 90_000 });
+      apply({ kind: 'claim', key: key(RECORDS + at), holder: 'bob', durationMs: 60_000 });
+      most = Math.max(most, turn());
+    }
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(TURN_RECORDS_MAX);
+    expect(writes[0]?.meta.index).toBe(begunAt);
+    expect(dumped(onDisk().state)).toBe(asItWas);
+    writes[0]?.done();
+    expect(savedAt).toEqual([begunAt]);
+
+    const later = dumped(state);
+    saver.save(state, 1, EMPTY_CONF_STATE, () => undefined);
+    while (writes.length === 1) turn();
+    expect(dumped(onDisk().state)).toBe(later);
+  });
+
+  test('a second save does not begin while one is being made ready or written', () => {
+    saver.save(state, 1, EMPTY_CONF_STATE, () => undefined);
+    apply({ kind: 'release', key: key(0), holder: 'alice', fence: null });
+    saver.maybeSave(state, 1, () => EMPTY_CONF_STATE);
+    expect(saver.isSaving).toBe(true);
+    while (writes.length === 0) turn();
+    expect(saver.isSaving).toBe(true);
+    writes[0]?.done();
+    expect(saver.isSaving).toBe(false);
+  });
+
+  test('one that is given up while it is made ready is never written, and whoever waits for it is told', () => {
+    let told = 0;
+    saver.save(state, 1, EMPTY_CONF_STATE, () => {
+      told += 1;
+    });
+    turn();
+    saver.giveUp();
+    expect([told, saver.isSaving]).toEqual([1, false]);
+    while (turns.length > 0) turn();
+    expect([told, writes.length, savedAt.length]).toEqual([1, 0, 0]);
+  });
+});
+
+test('a small save takes no turn, and nothing is saved where nothing was applied', () => {
+  apply({ kind: 'claim', key: key(1), holder: 'alice', durationMs: 60_000 });
+  saver.save(state, 1, EMPTY_CONF_STATE, () => undefined);
+  expect([turns.length, writes.length]).toEqual([0, 1]);
+  writes[0]?.done();
+  let told = 0;
+  saver.save(state, 1, EMPTY_CONF_STATE, () => {
+    told += 1;
+  });
+  expect([told, writes.length]).toEqual([1, 1]);
+});
