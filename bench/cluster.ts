@@ -1,6 +1,6 @@
 // A cluster of real processes on this machine: started, killed, stopped and continued by the benchmarks and the long checks.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +14,9 @@ export const PROGRAM = fileURLToPath(new URL('../dist/cli/main.js', import.meta.
 /** Below the ports that the system hands out to outgoing connections, so that a killed node finds its own free again. */
 const FIRST_PORT = 20_000;
 const PORT_RANGE = 10_000;
+
+/** With a large state the start takes most of this on a busy machine. */
+const START_LIMIT_MS = 90_000;
 
 /** Everything started and not yet ended; none of it outlives this process. */
 const running = new Set<ChildProcess>();
@@ -156,6 +159,8 @@ export interface ClusterOptions {
   readonly nodeArguments?: (number: number) => readonly string[];
   /** Another build's `cli/main.js`. */
   readonly program?: string;
+  /** Data of an earlier cluster to go on with, or where to make it; without it a new temporary folder. */
+  readonly folder?: string;
 }
 
 /** Nodes `n1`, `n2`, … with fresh data under a temporary folder, which `close` removes. */
@@ -170,12 +175,13 @@ export class Cluster {
 
   /** Starts all nodes and waits until one leads and a write goes through each. */
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
-    const folder = mkdtempSync(join(tmpdir(), 'leasehold-'));
+    const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'leasehold-'));
+    mkdirSync(folder, { recursive: true });
     const nodes = await planNodes(folder, options);
     const cluster = new Cluster(nodes, folder);
     try {
       for (const node of nodes) node.start();
-      for (const node of nodes) await cluster.waitUntilServing(node, 20_000);
+      for (const node of nodes) await cluster.waitUntilServing(node, START_LIMIT_MS);
     } catch (error) {
       await cluster.close();
       throw error;
@@ -217,6 +223,14 @@ export class Cluster {
       return answer?.status === 200 ? true : null;
     }).catch((error: Error) => {
       throw new Error(`${error.message}\n${node.logTail()}`);
+    });
+  }
+
+  /** Waits until `node` answers at all, whether or not it can serve. */
+  async waitUntilListening(node: ClusterNode, limitMs: number): Promise<void> {
+    await until(`${node.plan.id} to answer`, limitMs, async () => {
+      if (!node.isRunning) throw new Error(`${node.plan.id} ended:\n${node.logTail()}`);
+      return (await node.request('GET', '/livez', null, 1000).catch(() => null)) === null ? null : true;
     });
   }
 

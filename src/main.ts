@@ -11,6 +11,8 @@ import { openTransport } from './io/transport.ts';
 import type { ReplicaEvent } from './replica/config.ts';
 import { Replica } from './replica/replica.ts';
 
+export { LoopDelay } from './io/loop-delay.ts';
+
 export interface NodeEvents {
   /** One line for people, when a role changes: "n2 leads term 5 after 84 ms without a leader". */
   line(text: string): void;

@@ -1,6 +1,7 @@
 // `leasehold node`: one node, from its flags to its last line. The only command that builds a real node.
 import type { Command } from 'commander';
 import { DEFAULT_TIMINGS, type NodeConfig } from '../config.ts';
+import type { LoopDelay } from '../main.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Finish, Io } from './session.ts';
 import { address, addressText, durationOption, memberId, members, UsageError } from './values.ts';
@@ -66,7 +67,9 @@ async function runNode(config: NodeConfig, io: Io): Promise<number> {
   });
   const stopAsked = untilAskedToStop();
 
-  const { startNode } = await import('../main.ts');
+  const { LoopDelay, startNode } = await import('../main.ts');
+  const loopDelay = new LoopDelay();
+  process.on('SIGUSR2', () => io.out(`${config.id}: ${loopDelayLine(loopDelay.take())}`));
   let node: Awaited<ReturnType<typeof startNode>>;
   try {
     node = await startNode(config, { line: (text) => io.out(text) });
@@ -111,6 +114,12 @@ function untilAskedToStop(): Promise<'asked'> {
     }
     process.on('disconnect', () => resolve('asked'));
   });
+}
+
+/** `event loop held up by at most 12.3 ms (p50 0.1, p99 4.2; own work at most 8.1) in 10.0 s`. */
+function loopDelayLine({ p50Ms, p99Ms, maxMs, maxWorkMs, sinceMs }: ReturnType<LoopDelay['take']>): string {
+  const [p50, p99, max, work] = [p50Ms, p99Ms, maxMs, maxWorkMs].map((value) => value.toFixed(1));
+  return `event loop held up by at most ${max} ms (p50 ${p50}, p99 ${p99}; own work at most ${work}) in ${(sinceMs / 1_000).toFixed(1)} s`;
 }
 
 function messageOf(error: unknown): string {
