@@ -83,10 +83,10 @@ export interface Recovered {
  */
 export interface LogStore {
   readonly recovered: Recovered;
-  /** Reads the saved state at start, in any order of records. */
+  /** Reads the saved state at start, in any order of records, in pieces that are short work for a turn of the event loop. */
   readState(each: (records: readonly StateRecord[]) => void, done: Done): void;
   append(write: LogWrite, done: Done): void;
-  /** Writes changed records and moves the image to `meta`, all or nothing. */
+  /** Writes changed records and moves the image to `meta`, all or nothing. However many they are, no turn of the event loop is long. */
   saveState(meta: ImageMeta, records: readonly StateRecord[], done: Done): void;
   /** Forgets the entries up to and including `index`, at some time. Never behind the saved image. */
   compact(index: Index): void;

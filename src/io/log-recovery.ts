@@ -11,7 +11,7 @@ import { LogShape } from './log-shape.ts';
 export type Database = Level<Buffer, Buffer>;
 
 const READ_RECORDS = 1000;
-const READ_BYTES = 1024 * 1024;
+const READ_BYTES = 128 * 1024;
 
 export interface RecoveredLog {
   readonly entries: Entry[];

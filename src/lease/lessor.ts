@@ -132,15 +132,15 @@ export class Lessor {
     const start = after === null ? null : readCursor(after);
     let best: Lease[] = [];
     let worst: Lease | null = null;
-    for (const lease of this.#leases.values()) {
-      if (start !== null && compareDue(lease, start) <= 0) continue;
-      if (worst !== null && compareDue(lease, worst) >= 0) continue;
+    this.#leases.forEach((lease) => {
+      if (start !== null && compareDue(lease, start) <= 0) return;
+      if (worst !== null && compareDue(lease, worst) >= 0) return;
       best.push(lease);
-      if (best.length < 2 * limit + 2) continue;
+      if (best.length < 2 * limit + 2) return;
       best.sort(compareDue);
       best = best.slice(0, limit + 1);
       worst = best[limit] ?? null;
-    }
+    });
     best.sort(compareDue);
     const shown = best.slice(0, limit);
     const last = shown[shown.length - 1];

@@ -45,8 +45,9 @@ export class ShardedMap<Value> {
     for (const shard of this.#shards) if (shard !== undefined) yield* shard.keys();
   }
 
-  *values(): Generator<Value, void, undefined> {
-    for (const shard of this.#shards) if (shard !== undefined) yield* shard.values();
+  /** Calls `visit` with every value, which must not change the map. */
+  forEach(visit: (value: Value) => void): void {
+    for (const shard of this.#shards) shard?.forEach(visit);
   }
 }
 

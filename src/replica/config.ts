@@ -48,7 +48,7 @@ export const DEFAULT_LIMITS: ReplicaLimits = {
   leaderWaitMs: 1_000,
   requestTimeoutMs: 5_000,
   maxExpiryBatch: 128,
-  maxApplyBytes: 1 << 18,
+  maxApplyBytes: 1 << 16,
   saveAfterRecords: 1_024,
   saveAfterEntries: 20_000,
   keepEntries: 20_000,

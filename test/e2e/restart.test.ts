@@ -1,7 +1,7 @@
 // What is held stays held: over an orderly stop, over kill -9 of all, over a leader that hands over, and over one that stands still.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { leasePath, TestCluster } from './cluster.ts';
-import { endAll } from './processes.ts';
+import { endAll, until } from './processes.ts';
 
 let cluster: TestCluster;
 
@@ -31,6 +31,14 @@ test.each(['SIGTERM', 'SIGKILL'] as const)(
     expect(denied?.body).toMatchObject({ code: 'claim-denied', holder: 'alice' });
   },
 );
+
+test('SIGUSR2 makes a node tell how long its event loop was held up', async () => {
+  const node = cluster.nodes[0];
+  node?.signal('SIGUSR2');
+  const line = /n1: event loop held up by at most [\d.]+ ms \(p50 [\d.]+, p99 [\d.]+; own work at most [\d.]+\)/;
+  await until(() => line.test(node?.process.out ?? ''), 'its line');
+  expect((await node?.request('GET', '/livez'))?.status).toBe(200);
+});
 
 test('a leader that is told to stop hands over first: another leads at once, without an election timeout', async () => {
   const leader = await cluster.agreed();

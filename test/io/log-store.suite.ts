@@ -84,6 +84,9 @@ export class StateModel {
   }
 }
 
+/** Small records in one piece of a state that is read; each costs its reader some microseconds. */
+const PIECE_RECORDS_MAX = 3_000;
+
 export function logStoreSuite({ name, checksum, make }: StoreFactory): void {
   describe(`a log store (${name})`, () => {
     let fixture: StoreFixture;
@@ -249,6 +252,30 @@ export function logStoreSuite({ name, checksum, make }: StoreFactory): void {
       await append(entriesOf(293, 300, 5));
       await reopen();
       expect(store.recovered.entries.at(-1)?.index).toBe(300);
+    });
+
+    test('a state of many records is saved whole, and comes back and goes out in pieces of bounded work', async () => {
+      const model = new StateModel(checksum);
+      const records = Array.from({ length: 20_000 }, (_, at): StateRecord => [`record-${at}`, Buffer.from(`content of ${at}`)]);
+      await append(entriesOf(1, 8, 3), { term: 3, vote: 1, commit: 8 });
+      await save(model, 8, 3, records);
+      await reopen();
+      let most = 0;
+      let count = 0;
+      await call((done) =>
+        store.readState((piece) => {
+          most = Math.max(most, piece.length);
+          count += piece.length;
+        }, done),
+      );
+      const reader = store.openImage();
+      for (let piece = await chunk(reader, 32 * 1024); piece.length > 0; piece = await chunk(reader, 32 * 1024)) {
+        most = Math.max(most, piece.length);
+        count += piece.length;
+      }
+      reader.close();
+      expect(count).toBe(2 * records.length);
+      expect(most).toBeLessThanOrEqual(PIECE_RECORDS_MAX);
     });
 
     test('a log that was compacted to its very end goes on behind it', async () => {

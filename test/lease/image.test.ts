@@ -112,6 +112,20 @@ describe('reading back', () => {
     expect(() => state.skip(12)).toThrow('entry 12 applied after entry 12');
   });
 
+  test('what lives by a lease is in its place before the lease’s own record has come, so that no work is left for the end', () => {
+    const state = fresh();
+    for (let number = 0; number < 1000; number += 1) state.restore(`c\0ns\0model\0lease-${number}`, ['alice', 1, '7'], 1);
+    state.restore('kkey', ['value', 2, 2, 1, '7'], 1);
+    expect(state.claims(null, null, 1000, 0).items).toHaveLength(1000);
+    expect(state.key('key')?.lease).toBe('7');
+    state.restore('l7', [500, 600], 1);
+    state.restore(...standing, 1);
+    state.finishRestore(9);
+    expect(state.claim(leaseKey('lease-999', 'ns', 'model'), 100)).toMatchObject({ session: '7', durationMs: 500, remainingMs: 500 });
+    expect(state.grant('7', 100)?.claims).toHaveLength(1000);
+    expect(state.nextDeadlineMs()).toBe(600);
+  });
+
   test('an image of the time before events does not know which was the last', () => {
     expect(restore([['m', [1, 0, 9]]], 12).lastEvent).toEqual({ index: 0, position: 0 });
   });
