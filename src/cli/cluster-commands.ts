@@ -1,5 +1,4 @@
 // The commands that look at all leases or at the cluster itself: list, pins, status, transfer.
-// `watch`, `member`, `kv`, `lessor` and `run` of the design belong beside these, each in a file of its own.
 import type { Command } from 'commander';
 import { LeaseholdError } from '../client/errors.ts';
 import { pathOf } from '../client/names.ts';

@@ -80,7 +80,10 @@ export function explain(error: LeaseholdError, subject: string, endpoints: reado
         `${subject} is not held in that way: ${who}.`,
         typeof holder === 'string' ? 'Wait until it is free: leasehold wait' : 'Claim it first: leasehold claim',
       ];
+    case 'assertion-failed':
+      return [`${subject} was not written: ${error.message}; ${who}.`];
     case 'lease-not-found':
+      if (typeof error.facts.id === 'string') return [`There is no lease ${error.facts.id}.`];
       return [`${subject} is held by nobody.`];
     case 'wait-timeout':
       return [`${subject} was still held when the wait ran out.`];

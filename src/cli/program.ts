@@ -3,8 +3,12 @@ import { Command, CommanderError } from 'commander';
 import { addClaimCommands } from './claim-commands.ts';
 import { addClusterCommand } from './cluster-command.ts';
 import { addClusterCommands } from './cluster-commands.ts';
+import { addCompletionCommand } from './completion-command.ts';
 import { EXIT, EXIT_HELP } from './exit-codes.ts';
+import { addKvCommands } from './kv-commands.ts';
+import { addLessorCommands } from './lessor-commands.ts';
 import { addNodeCommand } from './node-command.ts';
+import { addRunCommand } from './run-command.ts';
 import type { Io } from './session.ts';
 import { UsageError } from './values.ts';
 
@@ -27,6 +31,10 @@ export async function runCommandLine(argv: readonly string[], io: Io): Promise<n
   addNodeCommand(program, io, finish);
   addClusterCommands(program, io, finish);
   addClaimCommands(program, io, finish);
+  addRunCommand(program, io, finish);
+  addKvCommands(program, io, finish);
+  addLessorCommands(program, io, finish);
+  addCompletionCommand(program, io, finish);
   for (const command of program.commands) command.addHelpText('after', EXIT_HELP);
   try {
     await program.parseAsync(argv, { from: 'user' });

@@ -34,6 +34,8 @@ export function withSharedFlags(command: Command): Command {
 export interface Session {
   readonly caller: HttpCaller;
   readonly json: boolean;
+  /** As --patience says. */
+  readonly patienceMs: number;
   call(call: Call): Promise<Reply>;
   /** Prints the answer: as it came with --json, else the lines. */
   print(body: unknown, lines: readonly string[]): void;
@@ -57,6 +59,7 @@ export async function runSession(
   const session: Session = {
     caller,
     json,
+    patienceMs: flags.patience,
     call: (call) => caller.call(call),
     print: (answer, lines) => {
       if (json) io.out(JSON.stringify(answer));

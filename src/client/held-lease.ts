@@ -102,13 +102,17 @@ export class HeldLease {
     return { ...this.name, holder: this.holder, fence: this.fence };
   }
 
+  /** The same for the header `lease-if`. */
+  get leaseIf(): string {
+    return leaseIf(this.name, this);
+  }
+
   /** `fetch` with the header `lease-if` for this tenure, and aborted with it. Throws at once when the lease is lost. */
   async fetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
     this.assertHeld();
     const headers = new Headers(init.headers ?? (input instanceof Request ? input.headers : undefined));
-    const gate = leaseIf(this.name, this.holder, this.fence);
     const others = headers.get('lease-if');
-    headers.set('lease-if', others === null ? gate : `${others}, ${gate}`);
+    headers.set('lease-if', others === null ? this.leaseIf : `${others}, ${this.leaseIf}`);
     const given = init.signal ?? (input instanceof Request ? input.signal : null);
     const abort = new LinkedAbort(given ?? undefined, this.signal);
     try {

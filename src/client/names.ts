@@ -31,9 +31,13 @@ export function leasePath({ namespace, model, lease }: LeaseName): string {
   return `/v1/leases${pathOf(namespace, model, lease)}`;
 }
 
-/** The `lease-if` header that lets a write through only while this tenure lasts. */
-export function leaseIf(name: LeaseName, holder: string, fence: number): string {
-  return `${leaseNameText(name)};holder=${encodeURIComponent(holder)};fence=${fence}`;
+/** The `lease-if` header that lets a write through only while this is so; `holder` or `fence` may be left out, not both. */
+export function leaseIf(name: LeaseName, { holder, fence }: { readonly holder?: string; readonly fence?: number }): string {
+  const facts = [
+    ...(holder === undefined ? [] : [`holder=${encodeURIComponent(holder)}`]),
+    ...(fence === undefined ? [] : [`fence=${fence}`]),
+  ];
+  return [leaseNameText(name), ...facts].join(';');
 }
 
 /** Joins segments into a path, percent-encoding each; a lease's name may contain `/`. */
