@@ -2,12 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LeaseholdClient } from '../../src/client/client.ts';
 import { systemClock } from '../../src/client/clock.ts';
+import type { HeldLease } from '../../src/client/held-lease.ts';
 import { Cluster, type ClusterNode } from '../cluster.ts';
 import { runSoak, type Soak } from './run.ts';
 
 /** Leases cut off together in one round; 20 rounds make 200 trials. */
 const LEASES = 10;
-const LEAST_MS = 300;
+const LEAST_MS = 600;
 const MOST_MS = 2_500;
 
 /** What one trial saw, in milliseconds on this machine's monotonic clock. */
@@ -32,15 +33,25 @@ await runSoak({ name: 'cut-off', rounds: 20, roundLimitMs: 30_000 }, async (soak
 async function cutRound(cluster: Cluster, soak: Soak, round: number): Promise<number[]> {
   const victim = soak.random.pick(cluster.nodes);
   const others = cluster.nodes.filter((node) => node !== victim);
-  const cutAfterMs = 100 + soak.random.below(1_500);
-  const trials = Array.from({ length: LEASES }, (_, at) => {
-    const durationMs = LEAST_MS + soak.random.below(MOST_MS - LEAST_MS);
-    return trial(victim, soak.random.pick(others), `round-${round}-${at}`, durationMs, cutAfterMs);
-  });
-  await sleep(cutAfterMs);
+  const clients = {
+    holder: new LeaseholdClient({ endpoints: [urlOf(victim)], patienceMs: 0 }),
+    rival: new LeaseholdClient({ endpoints: others.map(urlOf) }),
+  };
+  const held = await Promise.all(
+    Array.from({ length: LEASES }, (_, at) =>
+      clients.holder.claim(`soak/cut-off/round-${round}-${at}`, {
+        holder: 'holder',
+        durationMs: LEAST_MS + soak.random.below(MOST_MS - LEAST_MS),
+      }),
+    ),
+  );
+  const trials = held.map((lease) => trial(lease, clients.rival));
+  await sleep(soak.random.below(2_000));
   victim.pause();
   const results = await Promise.all(trials);
   victim.resume();
+  clients.holder.close();
+  clients.rival.close();
   await cluster.waitUntilServing(victim, 20_000);
   const margins = results.map(({ lostMs, rivalMs }) => rivalMs - lostMs);
   for (const [at, ms] of margins.entries())
@@ -49,21 +60,18 @@ async function cutRound(cluster: Cluster, soak: Soak, round: number): Promise<nu
   return margins;
 }
 
-/** Holds a lease through one node until it is lost, while a rival queues for it through another. */
-async function trial(node: ClusterNode, other: ClusterNode, lease: string, durationMs: number, cutAfterMs: number): Promise<Trial> {
-  const urlOf = ({ plan }: ClusterNode): string => `http://${plan.http.host}:${plan.http.port}`;
-  const client = new LeaseholdClient({ endpoints: [urlOf(node)], patienceMs: 0 });
-  const rival = new LeaseholdClient({ endpoints: [urlOf(other)] });
-  try {
-    const held = await client.claim(`soak/cut-off/${lease}`, { holder: 'holder', durationMs });
-    const lost = new Promise<number>((resolve) => held.signal.addEventListener('abort', () => resolve(systemClock.now())));
-    await sleep(cutAfterMs / 2);
-    const won = await rival.claim(`soak/cut-off/${lease}`, { holder: 'rival', durationMs: 60_000, waitMs: 20_000 });
-    const rivalMs = systemClock.now();
-    await won.release();
-    return { lostMs: await lost, rivalMs };
-  } finally {
-    client.close();
-    rival.close();
-  }
+/** When the holder was told of its loss, and when a rival that queues through another node was told that it has the lease. */
+async function trial(lease: HeldLease, rival: LeaseholdClient): Promise<Trial> {
+  const lost = new Promise<number>((resolve) => {
+    if (lease.lost !== null) resolve(systemClock.now());
+    lease.signal.addEventListener('abort', () => resolve(systemClock.now()));
+  });
+  const won = await rival.claim(lease.name, { holder: 'rival', durationMs: 60_000, waitMs: 20_000 });
+  const rivalMs = systemClock.now();
+  await won.release();
+  return { lostMs: await lost, rivalMs };
+}
+
+function urlOf({ plan }: ClusterNode): string {
+  return `http://${plan.http.host}:${plan.http.port}`;
 }

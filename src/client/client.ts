@@ -44,8 +44,8 @@ export interface OpenSessionOptions extends Pick<ClaimOptions, 'holder' | 'worke
 
 const MARGIN_SHARE = 1 / 20;
 const MARGIN_MAX_MS = 1_000;
-/** A claim whose answer took more than this share of its duration is confirmed by an extension before it is handed out. */
-const CONFIRM_SHARE = 1 / 10;
+/** A claim whose answer took more than this share of its duration, as after a wait, is confirmed by an extension before it is handed out. */
+const CONFIRM_SHARE = 1 / 3;
 
 /** What keeps something held: the repeatable call that renews it, and the moment from which its duration counts. */
 interface KeepingWork {

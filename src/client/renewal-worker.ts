@@ -4,10 +4,11 @@ import { systemClock } from './clock.ts';
 import { HttpCaller } from './http.ts';
 import { Renewal } from './renewal.ts';
 import { SharedTenure } from './shared-tenure.ts';
-import type { RenewalEnded, RenewalWork } from './worker-renewal.ts';
+import type { RenewalEnded, RenewalWord, RenewalWork } from './worker-renewal.ts';
 
 const { endpoints, call, durationMs, marginMs, sentAtMs, maxStallMs, memory } = workerData as RenewalWork;
 const tenure = new SharedTenure(memory);
+const say = (word: RenewalWord): void => parentPort?.postMessage(word);
 const caller = new HttpCaller({ endpoints });
 
 new Renewal({
@@ -32,6 +33,7 @@ new Renewal({
           ? null
           : { code, status: status ?? null, failure, message: message ?? '', facts: facts ?? {} },
     };
-    parentPort?.postMessage(told);
+    say(told);
   },
 }).start();
+say('started');

@@ -19,7 +19,9 @@ export interface RenewalWork {
   readonly memory: SharedArrayBuffer;
 }
 
-/** What the thread says once, when the holding ends. */
+/** What the thread says first, and once when the holding ends. */
+export type RenewalWord = 'started' | RenewalEnded;
+
 export interface RenewalEnded {
   readonly reason: LossReason;
   readonly error: Pick<LeaseholdError, 'code' | 'status' | 'failure' | 'message' | 'facts'> | null;
@@ -45,9 +47,15 @@ export class WorkerRenewal implements Keeper {
     this.#tenure = new SharedTenure(work.memory);
     this.#worker = worker;
     this.#ended = ended;
-    worker.on('message', ({ reason, error }: RenewalEnded) => this.#end({ reason, error: revived(error) }));
-    // A thread that fails renews no more: the guarantee runs out by itself.
-    worker.on('error', () => {});
+    worker.on('message', (word: RenewalWord) => {
+      if (word !== 'started') this.#end({ reason: word.reason, error: revived(word.error) });
+    });
+    worker.on('error', (error) =>
+      this.#end({
+        reason: 'not-confirmed',
+        error: new LeaseholdError('internal', null, 'unknown', `the thread that renews has failed: ${error.message}`, {}, error),
+      }),
+    );
     this.#giveSign(work.maxStallMs / SIGNS_OF_LIFE);
     this.#awaitDeadline();
   }
@@ -57,7 +65,14 @@ export class WorkerRenewal implements Keeper {
     if (globalThis.process?.versions?.node === undefined) throw new TypeError('renewal in a worker thread needs Node');
     const { Worker } = await import('node:worker_threads');
     const whole: RenewalWork = { ...work, memory: SharedTenure.memory(work.sentAtMs + work.durationMs - work.marginMs, systemClock.now()) };
-    return new WorkerRenewal(new Worker(new URL('./renewal-worker.js', import.meta.url), { workerData: whole }), whole, ended);
+    // None of the program's own flags: some of them (`--input-type`) are not for files.
+    const worker = new Worker(new URL('./renewal-worker.js', import.meta.url), { workerData: whole, execArgv: [] });
+    await new Promise((resolve, reject) => {
+      worker.once('message', resolve);
+      worker.once('error', reject);
+    });
+    worker.removeAllListeners();
+    return new WorkerRenewal(worker, whole, ended);
   }
 
   get heldUntilMs(): number {

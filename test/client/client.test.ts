@@ -56,7 +56,7 @@ describe('a claim', () => {
     const { client, service } = await cluster();
     const first = await client.claim(NAME, { holder: 'worker-1', durationMs: LONG_MS });
     const second = client.claim(NAME, { holder: 'worker-2', durationMs: 1_000, waitMs: 30_000 });
-    await sleep(300);
+    await sleep(500);
     await first.release();
     const lease = await second;
     expect(service.applied.at(-1)).toMatchObject({ kind: 'extend', holder: 'worker-2' });
