@@ -1,17 +1,15 @@
 // Events as they happen: server-sent events over `fetch`, resumed on any endpoint without loss or repeat.
+import type { ClaimEventData, KeyEventData, ResetData, WatchErrorData } from '../contract/watch.ts';
 import { type ClientClock, sleep } from './clock.ts';
 import { LeaseholdError } from './errors.ts';
+import { EventStream, type StreamEvent } from './event-stream.ts';
 import type { HttpCaller, OpenAnswer } from './http.ts';
 
-/** What a watch gives, one object for each event; `type` tells which further fields there are (see the HTTP contract). */
-export interface WatchEvent {
-  /** `<index>.<position>`: resumes behind this event, on any node. */
-  readonly id: string;
-  /** `claimed`, `extended`, `released`, `expired`, `revoked`, `pinned`, `unpinned`, `put`, `deleted`; `reset` when events were missed for good. */
-  readonly type: string;
-  readonly index: number;
-  readonly [field: string]: unknown;
-}
+/**
+ * What a watch gives; `type` tells which of the shapes it is. `id` (`<index>.<position>`) resumes behind this event, on any node. A `reset`
+ * says that events were missed for good: read anew what you follow, and go on.
+ */
+export type WatchEvent = (ClaimEventData | KeyEventData | ResetData) & { readonly id: string };
 
 export interface WatchOptions {
   /** Claims of this namespace, model and lease only; each may be left out. */
@@ -29,13 +27,6 @@ export interface WatchOptions {
 const SILENCE_MS = 40_000;
 const PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 2_000;
-
-/** One server-sent event. */
-interface SentEvent {
-  readonly id: string;
-  readonly event: string;
-  readonly data: string;
-}
 
 /**
  * Goes on for ever over failures that another node or a later moment may mend; ends when the signal aborts (throwing its reason), and
@@ -58,11 +49,11 @@ export async function* watch(caller: HttpCaller, clock: ClientClock, options: Wa
       });
       for await (const sent of readEvents(answer, clock)) {
         pauseMs = PAUSE_MS;
-        if (sent.event === 'error') throw streamError(sent.data, answer.endpoint);
+        if ('type' in sent && sent.type === 'error') throw streamError(sent.data, answer.endpoint);
         // A position without an event comes first: whoever has seen nothing yet resumes from there.
         if (sent.id !== '') lastId = sent.id;
-        if (sent.data === '') continue;
-        yield { ...(JSON.parse(sent.data) as Record<string, unknown>), id: sent.id } as WatchEvent;
+        if (!('data' in sent)) continue;
+        yield { ...(JSON.parse(sent.data) as ClaimEventData | KeyEventData | ResetData), id: sent.id };
       }
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
@@ -86,39 +77,25 @@ function isAbort(error: unknown): boolean {
 }
 
 function streamError(data: string, endpoint: string): LeaseholdError {
-  const problem = JSON.parse(data) as { code?: string; detail?: string };
-  return new LeaseholdError(problem.code ?? 'internal', null, 'unknown', `${endpoint} ended the watch: ${problem.detail ?? data}`);
+  const { code, detail } = JSON.parse(data) as WatchErrorData;
+  return new LeaseholdError(code, null, 'unknown', `${endpoint} ended the watch: ${detail}`);
 }
 
-/** The stream's events (WHATWG HTML, 9.2.6). Ends with the stream, or by a throw when it has been silent for too long. */
-async function* readEvents(answer: OpenAnswer, clock: ClientClock): AsyncGenerator<SentEvent, void, undefined> {
+/**
+ * The stream's events, and each position that it names without one. Ends with the stream, or by a throw when it has been silent for
+ * too long.
+ */
+async function* readEvents(answer: OpenAnswer, clock: ClientClock): AsyncGenerator<StreamEvent | { readonly id: string }, void, undefined> {
   const reader = answer.body.getReader();
   const decoder = new TextDecoder();
-  let text = '';
-  let fields = { id: '', event: '', data: '' };
+  const arrived: StreamEvent[] = [];
+  const stream = new EventStream({ event: (event) => arrived.push(event) });
   for (;;) {
     const cancel = clock.after(SILENCE_MS, () => answer.close());
     const { done, value } = await reader.read().finally(cancel);
     if (done) return;
-    text += decoder.decode(value, { stream: true });
-    for (let end = text.search(LINE_END); end >= 0; end = text.search(LINE_END)) {
-      // A lone CR at the end may be half of a CRLF.
-      if (text[end] === '\r' && end === text.length - 1) break;
-      const line = text.slice(0, end);
-      text = text.slice(end + (text.startsWith('\r\n', end) ? 2 : 1));
-      if (line === '') {
-        if (fields.id !== '' || fields.event !== '' || fields.data !== '') yield { ...fields, data: fields.data.replace(/\n$/, '') };
-        fields = { id: '', event: '', data: '' };
-        continue;
-      }
-      const cut = line.indexOf(':');
-      const name = cut < 0 ? line : line.slice(0, cut);
-      const content = cut < 0 ? '' : line.slice(cut + 1).replace(/^ /, '');
-      if (name === 'data') fields.data += `${content}\n`;
-      else if (name === 'event') fields.event = content;
-      else if (name === 'id') fields.id = content;
-    }
+    stream.push(decoder.decode(value, { stream: true }));
+    yield* arrived.splice(0);
+    yield { id: stream.lastId };
   }
 }
-
-const LINE_END = /\r|\n/;
