@@ -16,7 +16,7 @@ const FIRST_PORT = 20_000;
 const PORT_RANGE = 10_000;
 
 /** With a large state the start takes most of this on a busy machine. */
-const START_LIMIT_MS = 90_000;
+const START_LIMIT_MS = 300_000;
 
 /** Everything started and not yet ended; none of it outlives this process. */
 const running = new Set<ChildProcess>();
