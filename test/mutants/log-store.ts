@@ -116,8 +116,8 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'a received state is installed without a sync',
     file: 'io/level-log-store.ts',
-    find: 'this.#writer.write(batch, { ...next, lastIndex: index, lastTerm: term, lastChecksum: 0 }, (error) => done(error && this.#fail(error)));',
-    replace: 'this.#settle(batch.write({ sync: false }), done); void next; void term;',
+    find: 'this.#writer.write(batch, next, (error) => done(error && this.#fail(error)));\n    });\n  }\n\n  #syncMark',
+    replace: 'this.#settle(batch.write({ sync: false }), done); void next;\n    });\n  }\n\n  #syncMark',
     suites: [BATCHES],
   },
   {
@@ -144,9 +144,9 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'the data and the index of the saved state are written apart',
     file: 'io/level-log-store.ts',
-    find: 'for (const record of records) putRecord(batch, image.generation, checksum, record);',
+    find: 'putRecord(batch, image.generation, checksum, record);\n      inPieces(records, put, () => {',
     replace:
-      'const apart = database.batch();\n      for (const record of records) putRecord(apart, image.generation, checksum, record);\n      void apart.write();',
+      'putRecord(apart, image.generation, checksum, record);\n      const apart = database.batch();\n      inPieces(records, put, () => {\n        void apart.write();',
     suites: [BATCHES],
   },
   {

@@ -198,7 +198,7 @@ const FAULTS: readonly Fault[] = [
     file: 'replica/replica.ts',
     find: 'this.#vacancies.recheck(this.state);',
     replace: '',
-    suites: [SIM],
+    suites: [WHOLE],
   },
   {
     title: 'claims take the place that is kept for renewals',

@@ -50,11 +50,12 @@ describe('a planted copy of the tree', () => {
   const root = fileURLToPath(new URL('../..', import.meta.url));
   const file = 'raft/vote.ts';
   const suites = ['raft/paper-elections.test.ts | each server votes for at most one candidate'];
-  const [harmless, harmful, broken] = listed('x', 'ours', [
+  const [harmless, harmful, broken, stale] = listed('x', 'ours', [
     { title: 'nothing changes', file, find: 'state.vote = from;', replace: 'state.vote = from; // really', suites },
     { title: 'the vote is forgotten', file, find: 'state.vote = from;', replace: '', suites },
     { title: 'the file cannot be loaded', file, find: 'state.vote = from;', replace: '}}', suites },
-  ]) as [Mutant, Mutant, Mutant];
+    { title: 'the place is gone', file, find: 'state.vote = nobody;', replace: '', suites },
+  ]) as [Mutant, Mutant, Mutant, Mutant];
   let folder: string;
   let sapling: Sapling;
 
@@ -73,6 +74,7 @@ describe('a planted copy of the tree', () => {
     expect(await sapling.try(harmless)).toEqual({ kind: 'passed', tests: 1 });
     expect(await sapling.try(harmful)).toMatchObject({ kind: 'caught', test: expect.stringContaining('first come, first served') });
     expect(await sapling.try(broken)).toMatchObject({ kind: 'crashed' });
+    expect(await sapling.try(stale)).toMatchObject({ kind: 'stale' });
     expect(await sapling.try(harmless)).toEqual({ kind: 'passed', tests: 1 });
     expect(readFileSync(join(root, 'src', file), 'utf8')).toBe(before);
   }, 120_000);

@@ -12,7 +12,11 @@ const STEP_MS = 120_000;
 /** How many seeds the simulator is given; a fault of the loop that it does not find in these counts as not found. */
 const SIM_SEEDS = 200;
 
-export type Outcome = Verdict | { readonly kind: 'hung' };
+export type Outcome =
+  | Verdict
+  | { readonly kind: 'hung' }
+  /** The fault has no place in the tree any more. */
+  | { readonly kind: 'stale'; readonly message: string };
 
 export class Sapling {
   readonly #root: string;
@@ -32,7 +36,11 @@ export class Sapling {
   async try(mutant: Mutant): Promise<Outcome> {
     const path = join(this.#root, 'src', mutant.file);
     const text = readFileSync(path, 'utf8');
-    writeFileSync(path, planted(mutant, text));
+    try {
+      writeFileSync(path, planted(mutant, text));
+    } catch (error) {
+      return { kind: 'stale', message: error instanceof Error ? error.message : String(error) };
+    }
     try {
       let outcome: Outcome = { kind: 'crashed', message: 'it has no suites' };
       for (const suite of mutant.suites) {
