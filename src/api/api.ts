@@ -3,7 +3,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import type { Service } from '../replica/service.ts';
-import type { ClaimQueue } from './claim-queue.ts';
 import type { Waits } from './waits.ts';
 import type { Watchers } from './watchers.ts';
 
@@ -14,7 +13,6 @@ export type ApiServer = FastifyInstance<RawServerDefault, IncomingMessage, Serve
 export interface Api {
   readonly service: Service;
   readonly waits: Waits;
-  readonly claimQueue: ClaimQueue;
   readonly watchers: Watchers;
 }
 

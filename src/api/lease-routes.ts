@@ -1,9 +1,9 @@
 // Claims: PUT, POST extend, DELETE, GET and check on one lease.
 import { CheckBody, CheckReply, ClaimBody, ClaimPath, ClaimShape, ExtendBody } from '../contract/claims.ts';
 import { checkHolderName } from '../contract/secretaries.ts';
-import type { Command, LeaseKey } from '../lease/commands.ts';
+import type { ClaimCommand, LeaseKey } from '../lease/commands.ts';
 import type { ClaimView, Outcome } from '../lease/outcomes.ts';
-import type { ReadView, Settled } from '../replica/service.ts';
+import type { Failure, ReadView } from '../replica/service.ts';
 import { type Answer, sendAnswer } from './answer.ts';
 import type { Api, ApiReply, ApiServer } from './api.ts';
 import { invalidArgument, sendProblem } from './errors.ts';
@@ -78,7 +78,7 @@ function checkHolder(key: LeaseKey, holder: string): void {
 }
 
 /** A claim, as its body tells it. */
-export function claimCommand(key: LeaseKey, body: ClaimTerms): Extract<Command, { kind: 'claim' | 'claim-session' }> {
+export function claimCommand(key: LeaseKey, body: ClaimTerms): ClaimCommand {
   const { holder, durationMs, session } = body;
   checkHolder(key, holder);
   if (session === undefined) {
@@ -120,26 +120,19 @@ export function claimCheck(key: LeaseKey, { holder, attempt = 0 }: CheckBody): (
 }
 
 // Waits for the lease as long as it takes, the wait is over, the caller hangs up or the node stops.
-function claimInTurn(api: Api, reply: ApiReply, command: Extract<Command, { kind: 'claim' | 'claim-session' }>, waitMs: number): void {
+function claimInTurn(api: Api, reply: ApiReply, command: ClaimCommand, waitMs: number): void {
   const { service } = api;
-  let settledAlready = false;
-  let leave = (): void => undefined;
-  const finish = (settled: Settled): void => {
-    settledAlready = true;
+  let leave: (failure: Failure | null) => void = () => undefined;
+  const endWait = api.waits.begin(() => leave({ definite: true, code: 'stopping', detail: 'the node is stopping' }));
+  const forget = onHangUp(reply, () => {
+    endWait();
+    leave(null);
+  });
+  leave = service.claimInTurn(command, waitMs, (settled) => {
     endWait();
     forget();
     sendAnswer(service, reply, settledAnswer(settled, acceptClaim));
-  };
-  const endWait = api.waits.begin(() => {
-    leave();
-    finish({ kind: 'failed', failure: { definite: true, code: 'stopping', detail: 'the node is stopping' } });
   });
-  const forget = onHangUp(reply, () => {
-    endWait();
-    leave();
-  });
-  const leaveQueue = api.claimQueue.enter({ command, waitMs, settle: finish });
-  if (!settledAlready) leave = leaveQueue;
 }
 
 /** Tells how a claim went: 201 for a new tenure, 200 for one that goes on. */

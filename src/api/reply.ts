@@ -86,6 +86,7 @@ export function refusalAnswer(refusal: Refusal, index: number): Answer {
     case 'key-not-found':
       return keyNotFound(refusal.key, index);
     case 'conflict':
+    case 'overloaded':
     case 'invalid-argument':
       return problemAnswer(refusal.code, refusal.detail, { index });
     default:

@@ -9,7 +9,6 @@ import type { Service } from '../replica/service.ts';
 import type { Api, ApiServer } from './api.ts';
 import { batchRoutes } from './batch-routes.ts';
 import { parseJson } from './body.ts';
-import { LocalClaimQueue } from './claim-queue.ts';
 import { clusterRoutes } from './cluster-routes.ts';
 import { ApiError, answerUnreadable, invalidArgument, sendError, sendProblem } from './errors.ts';
 import { healthRoutes, LIVE_URL } from './health-routes.ts';
@@ -83,7 +82,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   const log = options.log ?? (() => undefined);
   const waits = new Waits(limits.waitsMax);
   const watchers = new Watchers(service, waits, limits.watchersMax, limits.watchStallMs);
-  const api: Api = { service, waits, claimQueue: new LocalClaimQueue(service), watchers };
+  const api: Api = { service, waits, watchers };
 
   const fastify = Fastify({
     bodyLimit: BODY_MAX_BYTES,

@@ -1,10 +1,11 @@
 // The rules of claiming: claim, extend, release and pin, each decided by who holds the lease when the entry is applied.
 import type { Claim, Claims } from './claims.ts';
-import type { Command, LeaseKey } from './commands.ts';
+import type { ClaimCommand, Command, LeaseKey } from './commands.ts';
 import { claimIdOf } from './lease-key.ts';
 import type { Lessor } from './lessor.ts';
 import type { HolderFact, Outcome } from './outcomes.ts';
 import type { Standing } from './standing.ts';
+import type { Waiters } from './waiters.ts';
 
 type CommandOf<Kind extends Command['kind']> = Extract<Command, { readonly kind: Kind }>;
 
@@ -21,16 +22,29 @@ export function leaseNotFound(id: string): Outcome {
   return { kind: 'refused', refusal: { code: 'lease-not-found', id } };
 }
 
+/** What a claim is told while somebody else holds the lease. */
+export function deniedOutcome(claim: Claim, claims: Claims, standing: Standing): Outcome {
+  const remainingMs = claims.remainingMs(claim, standing.timeMs);
+  return { kind: 'refused', refusal: { code: 'claim-denied', holder: claim.holder, fence: claim.fence, remainingMs } };
+}
+
 /** Carries out the commands that speak of a claim. */
 export class Claiming {
   readonly #standing: Standing;
   readonly #claims: Claims;
   readonly #lessor: Lessor;
+  readonly #waiters: Waiters;
 
-  constructor(standing: Standing, claims: Claims, lessor: Lessor) {
+  constructor(standing: Standing, claims: Claims, lessor: Lessor, waiters: Waiters) {
     this.#standing = standing;
     this.#claims = claims;
     this.#lessor = lessor;
+    this.#waiters = waiters;
+  }
+
+  /** A claim that does not wait, whatever it says of that. */
+  carryOut(command: ClaimCommand): Outcome {
+    return command.kind === 'claim' ? this.claim(command) : this.claimBySession(command);
   }
 
   /** Free: a new tenure. The same holder: extended. A repeat of one's own claim is never denied. */
@@ -38,7 +52,7 @@ export class Claiming {
     const id = claimIdOf(command.key);
     const claim = this.#claims.get(id);
     if (claim === undefined) return this.#held(command.key, this.#claims.begin(id, command.holder, command.durationMs), true);
-    if (claim.holder !== command.holder) return this.#denied(claim);
+    if (claim.holder !== command.holder) return deniedOutcome(claim, this.#claims, this.#standing);
     return this.#extend(command.key, claim, command.durationMs);
   }
 
@@ -46,10 +60,11 @@ export class Claiming {
   claimBySession(command: CommandOf<'claim-session'>): Outcome {
     const id = claimIdOf(command.key);
     const claim = this.#claims.get(id);
-    if (claim !== undefined && claim.holder !== command.holder) return this.#denied(claim);
+    if (claim !== undefined && claim.holder !== command.holder) return deniedOutcome(claim, this.#claims, this.#standing);
     const session = this.#lessor.get(command.session);
     if (session === undefined) return leaseNotFound(command.session);
     if (claim === undefined) return this.#held(command.key, this.#claims.beginBySession(id, command.holder, session), true);
+    this.#waiters.touched(id);
     this.#claims.moveToSession(claim, session);
     return this.#held(command.key, claim, false);
   }
@@ -82,17 +97,13 @@ export class Claiming {
       const detail = `the claim lives by lease ${claim.session.id}: renew that one`;
       return { kind: 'refused', refusal: { code: 'conflict', detail } };
     }
+    this.#waiters.touched(claim.id);
     this.#claims.extend(claim, durationMs);
     return this.#held(key, claim, false);
   }
 
   #held(key: LeaseKey, claim: Claim, created: boolean): Outcome {
     return { kind: 'claim', claim: this.#claims.view(claim, this.#standing.timeMs, key), created };
-  }
-
-  #denied(claim: Claim): Outcome {
-    const remainingMs = this.#claims.remainingMs(claim, this.#standing.timeMs);
-    return { kind: 'refused', refusal: { code: 'claim-denied', holder: claim.holder, fence: claim.fence, remainingMs } };
   }
 }
 

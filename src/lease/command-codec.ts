@@ -7,9 +7,13 @@ import { leaseIdProblem, nameProblem, storeKeyProblem, storePrefixProblem, value
 export function toTuple(command: Command): unknown[] {
   switch (command.kind) {
     case 'claim':
-      return [command.kind, ...names(command.key), command.holder, command.durationMs];
+      return [command.kind, ...names(command.key), command.holder, command.durationMs, ...patience(command.waitMs)];
     case 'claim-session':
-      return [command.kind, ...names(command.key), command.holder, command.session];
+      return [command.kind, ...names(command.key), command.holder, command.session, ...patience(command.waitMs)];
+    case 'leave':
+      return [command.kind, command.ticket, command.giveBack ? 1 : 0];
+    case 'drop-waiters':
+      return [command.kind, command.node, command.incarnation];
     case 'extend':
       return [command.kind, ...names(command.key), command.holder, command.durationMs, command.fence];
     case 'release':
@@ -57,14 +61,27 @@ export function fromTuple(tuple: unknown): Command | null {
   const t: readonly unknown[] = tuple;
   switch (t[0]) {
     case 'claim': {
-      const [kind, , , , holder, durationMs] = t;
+      const [kind, , , , holder, durationMs, waitMs] = t;
       const key = readLeaseKey(t);
-      return t.length === 6 && key && isName(holder) && isDuration(durationMs) ? { kind, key, holder, durationMs } : null;
+      if (t.length < 6 || t.length > 7 || !key || !isName(holder) || !isDuration(durationMs)) return null;
+      if (t.length === 6) return { kind, key, holder, durationMs };
+      return isDuration(waitMs) ? { kind, key, holder, durationMs, waitMs } : null;
     }
     case 'claim-session': {
-      const [kind, , , , holder, session] = t;
+      const [kind, , , , holder, session, waitMs] = t;
       const key = readLeaseKey(t);
-      return t.length === 6 && key && isName(holder) && isLeaseId(session) ? { kind, key, holder, session } : null;
+      if (t.length < 6 || t.length > 7 || !key || !isName(holder) || !isLeaseId(session)) return null;
+      if (t.length === 6) return { kind, key, holder, session };
+      return isDuration(waitMs) ? { kind, key, holder, session, waitMs } : null;
+    }
+    case 'leave': {
+      const [kind, ticket, giveBack] = t;
+      if (t.length !== 3 || !isNumber(ticket) || !(giveBack === 0 || giveBack === 1)) return null;
+      return { kind, ticket, giveBack: giveBack === 1 };
+    }
+    case 'drop-waiters': {
+      const [kind, node, incarnation] = t;
+      return t.length === 3 && isNumber(node) && isNumber(incarnation) ? { kind, node, incarnation } : null;
     }
     case 'extend': {
       const [kind, , , , holder, durationMs, fence] = t;
@@ -131,6 +148,11 @@ export function fromTuple(tuple: unknown): Command | null {
 
 function names(key: LeaseKey): string[] {
   return [key.namespace, key.model, key.lease];
+}
+
+/** Left out where there is none, as in entries from before claims could wait. */
+function patience(waitMs: number | undefined): number[] {
+  return waitMs === undefined ? [] : [waitMs];
 }
 
 function assertionTuple(assertion: Assertion): unknown[] {

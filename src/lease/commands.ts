@@ -41,11 +41,26 @@ export type TxnOp =
 /** A condition on the key that is written, from the HTTP headers `if-match` and `if-none-match`. */
 export type Precondition = { readonly kind: 'mod-revision'; readonly revision: number } | { readonly kind: 'absent' };
 
-export type Command =
+/** How long a claim is ready to queue when somebody else holds the lease, in milliseconds from 1 on; absent: not at all. */
+interface Patience {
+  readonly waitMs?: number;
+}
+
+export type ClaimCommand =
   /** Claim or extend in one: free → new tenure; the same holder → extended (never shortened); another → refused. */
-  | { readonly kind: 'claim'; readonly key: LeaseKey; readonly holder: string; readonly durationMs: number }
+  | ({ readonly kind: 'claim'; readonly key: LeaseKey; readonly holder: string; readonly durationMs: number } & Patience)
   /** The same, living by a granted lease. A claim of the same holder moves to it and keeps its fence. */
-  | { readonly kind: 'claim-session'; readonly key: LeaseKey; readonly holder: string; readonly session: LeaseId }
+  | ({ readonly kind: 'claim-session'; readonly key: LeaseKey; readonly holder: string; readonly session: LeaseId } & Patience);
+
+export type Command =
+  | ClaimCommand
+  /**
+   * The claim that queued with the entry `ticket` waits no more. `giveBack`: its caller has gone unanswered, so a tenure that it was
+   * granted meanwhile, and that nobody has touched since, ends.
+   */
+  | { readonly kind: 'leave'; readonly ticket: number; readonly giveBack: boolean }
+  /** Nobody waits any more at that node in its lives up to and including this one. */
+  | { readonly kind: 'drop-waiters'; readonly node: number; readonly incarnation: number }
   | { readonly kind: 'extend'; readonly key: LeaseKey; readonly holder: string; readonly durationMs: number; readonly fence: number | null }
   | { readonly kind: 'release'; readonly key: LeaseKey; readonly holder: string; readonly fence: number | null }
   | { readonly kind: 'pin' | 'unpin'; readonly key: LeaseKey; readonly entity: string }

@@ -14,9 +14,11 @@ import {
   readRecord,
   recordLetters,
   standingContent,
+  waiterContent,
 } from './records.ts';
 import { ShardedMap } from './sharded-map.ts';
 import type { Standing } from './standing.ts';
+import { Waiter, type Waiters } from './waiters.ts';
 
 /** One record, ready to be saved: `content` is plain data, null when the record is gone. */
 export interface ChangedRecord {
@@ -49,24 +51,29 @@ export class Image {
   readonly #keys: KeySpace;
   readonly #lessor: Lessor;
   readonly #pins: Pins;
+  readonly #waiters: Waiters;
   readonly #sections: readonly Section[];
   /** Leases that a record has named, but whose own record has not been read yet. */
   readonly #promised = new ShardedMap<Lease>();
+  /** Kept back until all have been read, because their order is that of their tickets. */
+  #queued: Waiter[] = [];
   #standingRead = false;
   #greatestRevision = 0;
 
-  constructor(standing: Standing, claims: Claims, keys: KeySpace, lessor: Lessor, pins: Pins) {
+  constructor(standing: Standing, claims: Claims, keys: KeySpace, lessor: Lessor, pins: Pins, waiters: Waiters) {
     this.#standing = standing;
     this.#claims = claims;
     this.#keys = keys;
     this.#lessor = lessor;
     this.#pins = pins;
+    this.#waiters = waiters;
     this.#sections = [
       section(recordLetters.claim, claims.changes, (id) => claims.get(id), claimContent),
       section(recordLetters.key, keys.changes, (id) => keys.get(id), keyContent),
       section(recordLetters.lease, lessor.changes, (id) => lessor.get(id), leaseContent),
       section(recordLetters.standing, standing.changes, () => standing, standingContent),
       section(recordLetters.pins, pins.changes, (id) => pins.get(id), pinsContent),
+      section(recordLetters.waiter, waiters.changes, (id) => waiters.get(Number(id)), waiterContent),
     ];
     // Even an empty state has this record: an image without it is a damaged one.
     standing.mark();
@@ -106,6 +113,7 @@ export class Image {
     for (const lease of this.#lessor.all()) yield [recordLetters.lease + lease.id, leaseContent(lease)];
     yield [recordLetters.standing, standingContent(this.#standing)];
     for (const set of this.#pins.all()) yield [recordLetters.pins + set.claimId, pinsContent(set)];
+    for (const waiter of this.#waiters.all()) yield [recordLetters.waiter + waiter.fields.ticket, waiterContent(waiter)];
   }
 
   /** Adds a record. Throws {@link ImageError} on one that is not valid or came before. */
@@ -132,6 +140,12 @@ export class Image {
       case 'pins':
         once(this.#claims.restorePins({ claimId: record.claimId, entities: record.entities, savedChecksum: checksum }), name);
         break;
+      case 'waiter': {
+        const waiter = new Waiter(record.fields);
+        waiter.savedChecksum = checksum;
+        this.#queued.push(waiter);
+        break;
+      }
       case 'standing':
         once(!this.#standingRead, name);
         this.#standingRead = true;
@@ -147,6 +161,7 @@ export class Image {
   /** All records are there; `index` is the image's. Throws {@link ImageError} if they do not fit together. */
   finishRestore(index: number): void {
     for (const id of this.#promised.keys()) throw new ImageError(`the image names lease ${id}, which it lacks`);
+    this.#restoreWaiters(index);
     if (!this.#standingRead) {
       if (index > 0 || this.#claims.size > 0 || this.#greatestRevision > 0) throw new ImageError('the image lacks its time and revision');
       return;
@@ -173,6 +188,21 @@ export class Image {
   #keyOf({ key, value, createRevision, modRevision, version, lease }: Living<'key'>, checksum: number): KeyRecord {
     const livesBy = lease === null ? null : this.#lease(lease);
     return { key, value, createRevision, modRevision, version, lease: livesBy, savedChecksum: checksum };
+  }
+
+  #restoreWaiters(index: number): void {
+    const inOrder = this.#queued.sort((a, b) => a.fields.turn - b.fields.turn || a.fields.ticket - b.fields.ticket);
+    this.#queued = [];
+    for (const waiter of inOrder) {
+      const { ticket, claimId, holder, session, grantedFence } = waiter.fields;
+      const claim = this.#claims.get(claimId);
+      const fits =
+        claim !== undefined && grantedFence === 0
+          ? claim.holder !== holder && (session === null || this.#lessor.get(session) !== undefined)
+          : claim?.holder === holder && claim.fence === grantedFence;
+      if (!fits || ticket > index) throw new ImageError(`the image's waiter ${ticket} does not fit what it has of the lease`);
+      once(this.#waiters.restore(waiter), recordLetters.waiter + ticket);
+    }
   }
 
   /** The lease of that id, or the place that its record will fill: records come in any order. */

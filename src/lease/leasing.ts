@@ -7,7 +7,9 @@ import { isClaimId } from './lease-key.ts';
 import type { Lease, Lessor } from './lessor.ts';
 import type { Outcome } from './outcomes.ts';
 import type { Pins } from './pins.ts';
+import type { Queueing } from './queueing.ts';
 import type { Standing } from './standing.ts';
+import { ticketOf } from './waiters.ts';
 
 type CommandOf<Kind extends Command['kind']> = Extract<Command, { readonly kind: Kind }>;
 
@@ -18,13 +20,15 @@ export class Leasing {
   readonly #claims: Claims;
   readonly #pins: Pins;
   readonly #keys: KeySpace;
+  readonly #queueing: Queueing;
 
-  constructor(standing: Standing, lessor: Lessor, claims: Claims, pins: Pins, keys: KeySpace) {
+  constructor(standing: Standing, lessor: Lessor, claims: Claims, pins: Pins, keys: KeySpace, queueing: Queueing) {
     this.#standing = standing;
     this.#lessor = lessor;
     this.#claims = claims;
     this.#pins = pins;
     this.#keys = keys;
+    this.#queueing = queueing;
   }
 
   /** "0" names no lease, so none can be granted under it. */
@@ -53,7 +57,8 @@ export class Leasing {
 
   /**
    * Ends the leases that the primary lessor saw due. Void if proposed in another term than it was appended in; an item is skipped if
-   * its lease is gone, has another deadline by now, is pinned, or is not due even at the time of this entry.
+   * its lease is gone, has another deadline by now, is pinned, or is not due even at the time of this entry. Waiters whose time is
+   * over are among the items.
    */
   expire(command: CommandOf<'expire'>, term: number): Outcome {
     if (command.term !== term) return done;
@@ -69,6 +74,11 @@ export class Leasing {
       if (claim !== undefined && claim.queuePosition !== -1 && claim.deadlineMs === item.deadlineMs) this.#claims.end(claim, 'expired');
       return;
     }
+    const ticket = ticketOf(item.id);
+    if (ticket !== null) {
+      this.#queueing.expire(ticket, item.deadlineMs);
+      return;
+    }
     const lease = this.#lessor.get(item.id);
     if (lease !== undefined && lease.deadlineMs === item.deadlineMs) this.#end(lease, 'expired');
   }
@@ -82,6 +92,7 @@ export class Leasing {
       else this.#claims.end(claim, cause);
     }
     this.#lessor.remove(lease);
+    this.#queueing.sessionEnded(lease.id);
   }
 
   #shown(lease: Lease): Outcome {

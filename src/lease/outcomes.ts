@@ -59,6 +59,8 @@ export type Refusal =
   | { readonly code: 'key-not-found'; readonly key: string }
   | ({ readonly code: 'assertion-failed'; readonly failed: Assertion } & HolderFact)
   | { readonly code: 'precondition-failed'; readonly key: string; readonly modRevision: number | null }
+  /** There are as many waiters, pins or keys as there may be. */
+  | { readonly code: 'overloaded'; readonly detail: string }
   /** A log entry that this version does not understand or whose content is not valid: nothing changed. */
   | { readonly code: 'invalid-argument'; readonly detail: string };
 
@@ -67,6 +69,8 @@ export type Outcome =
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   /** `created`: a new tenure began with this entry. */
   | { readonly kind: 'claim'; readonly claim: ClaimView; readonly created: boolean }
+  /** The claim waits for its turn; how that ends is told later, under this ticket. */
+  | { readonly kind: 'queued'; readonly ticket: number }
   /** Released, pinned, unpinned, revoked, attached, detached, deleted, expired. */
   | { readonly kind: 'done' }
   | { readonly kind: 'grant'; readonly grant: GrantView }

@@ -6,12 +6,14 @@ import type { Lease } from './lessor.ts';
 import { leaseIdProblem, nameProblem, storeKeyProblem, valueProblem } from './names.ts';
 import type { PinSet } from './pins.ts';
 import type { Standing } from './standing.ts';
+import type { Waiter, WaiterFields } from './waiters.ts';
 
-/** Version of everything below. An image of another version is refused. */
-const imageVersion = 1;
+/** Version of everything below. Version 1 lacked waiters and is read as an image that has none; any other is refused. */
+const imageVersion = 2;
+const readableVersions: readonly unknown[] = [1, imageVersion];
 
-/** A record's name is a letter for its kind and the id of the thing: a claim's key, a key, a lease's id, nothing, a claim's key. */
-export const recordLetters = { claim: 'c', key: 'k', lease: 'l', standing: 'm', pins: 'p' } as const;
+/** A record's name is a letter for its kind and the id of the thing: a claim's key, a key, a lease's id, nothing, a claim's key, a ticket. */
+export const recordLetters = { claim: 'c', key: 'k', lease: 'l', standing: 'm', pins: 'p', waiter: 'w' } as const;
 
 /** An image that cannot be what this version saved. Nothing of it may be used. */
 export class ImageError extends Error {
@@ -33,6 +35,7 @@ export type ImageRecord =
     }
   | { readonly kind: 'lease'; readonly id: string; readonly ttlMs: number; readonly deadlineMs: number }
   | { readonly kind: 'pins'; readonly claimId: string; readonly entities: readonly string[] }
+  | { readonly kind: 'waiter'; readonly fields: WaiterFields }
   | {
       readonly kind: 'standing';
       readonly timeMs: number;
@@ -59,6 +62,11 @@ export function leaseContent(lease: Lease): unknown[] {
 
 export function pinsContent(set: PinSet): unknown[] {
   return [...set.entities];
+}
+
+export function waiterContent({ fields }: Waiter): unknown[] {
+  const { turn, claimId, holder, session, durationMs, node, incarnation, endMs, grantedFence } = fields;
+  return [turn, claimId, holder, session, durationMs, node, incarnation, endMs, grantedFence];
 }
 
 export function standingContent(standing: Standing): unknown[] {
@@ -96,10 +104,12 @@ function read(letter: string, id: string, content: readonly unknown[]): ImageRec
       }
       return entities.length > 0 && isClaimIdOfNames(id) ? { kind: 'pins', claimId: id, entities } : null;
     }
+    case recordLetters.waiter:
+      return readWaiter(id, content);
     case recordLetters.standing: {
       // Images from before there were events lack the last two: what was told until then is not known, which 0 says as well.
       const [version, timeMs, revision, eventIndex = 0, eventPosition = 0] = content;
-      if (id !== '' || (content.length !== 5 && content.length !== 3) || version !== imageVersion) return null;
+      if (id !== '' || (content.length !== 5 && content.length !== 3) || !readableVersions.includes(version)) return null;
       if (!isTime(timeMs) || !isTime(revision) || !isTime(eventIndex) || !isTime(eventPosition)) return null;
       return { kind: 'standing', timeMs, revision, eventIndex, eventPosition };
     }
@@ -114,6 +124,16 @@ function readClaim(id: string, content: readonly unknown[]): ImageRecord | null 
   if (content.length === 3 && isLeaseId(third)) return { kind: 'claim', id, holder, fence, term: { session: third } };
   if (content.length !== 4 || !isCount(third) || !isTime(deadlineMs)) return null;
   return { kind: 'claim', id, holder, fence, term: { session: null, durationMs: third, deadlineMs } };
+}
+
+function readWaiter(id: string, content: readonly unknown[]): ImageRecord | null {
+  const [turn, claimId, holder, session, durationMs, node, incarnation, endMs, grantedFence] = content;
+  const ticket = Number(id);
+  if (content.length !== 9 || !isCount(ticket) || String(ticket) !== id || !isCount(turn) || turn > ticket) return null;
+  if (typeof claimId !== 'string' || !isClaimIdOfNames(claimId) || typeof holder !== 'string' || nameProblem(holder) !== null) return null;
+  if (!(session === null || isLeaseId(session)) || !isTime(durationMs) || (session === null) !== durationMs > 0) return null;
+  if (!isTime(node) || !isTime(incarnation) || !isTime(endMs) || !isTime(grantedFence)) return null;
+  return { kind: 'waiter', fields: { ticket, turn, claimId, holder, session, durationMs, node, incarnation, endMs, grantedFence } };
 }
 
 function isClaimIdOfNames(id: string): boolean {

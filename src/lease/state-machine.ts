@@ -13,8 +13,10 @@ import { Leasing } from './leasing.ts';
 import { Lessor } from './lessor.ts';
 import type { ClaimView, GrantView, KeyView, Outcome, Page, PinView } from './outcomes.ts';
 import { Pins } from './pins.ts';
+import { Queueing, type TurnEnd } from './queueing.ts';
 import { Standing } from './standing.ts';
 import { Transactions } from './transactions.ts';
+import { type Life, Waiters } from './waiters.ts';
 
 export type { ChangeSet } from './image.ts';
 
@@ -24,6 +26,8 @@ export interface StateObserver {
   vacated(key: LeaseKey, index: number): void;
   /** Every event, in order. Absent: nobody wants to know, and none is made. */
   event?(event: StateEvent): void;
+  /** A claim that waited has its outcome, or lost its place, by the entry at `index`. At the end of that entry. */
+  turnEnded?(turn: TurnEnd, index: number): void;
 }
 
 /** What each entry brings from outside the command. */
@@ -32,7 +36,11 @@ export interface EntryContext {
   readonly term: number;
   /** Lease time stamped by the leader, in whole milliseconds. */
   readonly timeMs: number;
+  /** The life of the node that took the request; absent where nobody can wait for its turn. */
+  readonly origin?: Life;
 }
+
+const nowhere: Life = { node: 0, incarnation: 0 };
 
 /**
  * One key space in which a claim is a key that lives as long as its lease. Deterministic: what `apply` does follows from the state,
@@ -45,7 +53,10 @@ export class StateMachine {
   readonly #keys: KeySpace;
   readonly #lessor = new Lessor(this.#standing, this.#queue);
   readonly #claims: Claims;
+  readonly #waiters = new Waiters(this.#queue);
   readonly #claiming: Claiming;
+  readonly #queueing: Queueing;
+  readonly #observer: StateObserver;
   readonly #leasing: Leasing;
   readonly #transactions: Transactions;
   readonly #image: Image;
@@ -54,15 +65,20 @@ export class StateMachine {
 
   /** The observer is called during `apply`, and must not call back. */
   constructor(observer: StateObserver) {
-    const vacated = (key: LeaseKey, index: number): void => observer.vacated(key, index);
+    this.#observer = observer;
+    const vacated = (key: LeaseKey, index: number): void => {
+      observer.vacated(key, index);
+      if (!this.#waiters.isEmpty) this.#queueing.vacated(claimIdOf(key));
+    };
     const told = observer.event === undefined ? null : (event: StateEvent): void => observer.event?.(event);
     const events = new Events(this.#standing, told);
     this.#keys = new KeySpace(this.#standing, events);
     this.#claims = new Claims(this.#standing, this.#queue, this.#pins, events, vacated);
-    this.#claiming = new Claiming(this.#standing, this.#claims, this.#lessor);
-    this.#leasing = new Leasing(this.#standing, this.#lessor, this.#claims, this.#pins, this.#keys);
+    this.#claiming = new Claiming(this.#standing, this.#claims, this.#lessor, this.#waiters);
+    this.#queueing = new Queueing(this.#standing, this.#claims, this.#lessor, this.#claiming, this.#waiters);
+    this.#leasing = new Leasing(this.#standing, this.#lessor, this.#claims, this.#pins, this.#keys, this.#queueing);
     this.#transactions = new Transactions(this.#keys, this.#lessor, this.#claims);
-    this.#image = new Image(this.#standing, this.#claims, this.#keys, this.#lessor, this.#pins);
+    this.#image = new Image(this.#standing, this.#claims, this.#keys, this.#lessor, this.#pins, this.#waiters);
   }
 
   /** Greatest entry time applied. */
@@ -98,7 +114,8 @@ export class StateMachine {
     const standing = this.#standing;
     const { timeMs, revision, eventIndex } = standing;
     if (entry.timeMs > timeMs) standing.timeMs = entry.timeMs;
-    const outcome = this.#carryOut(readable, entry.term);
+    const outcome = this.#carryOut(readable, entry);
+    for (const turn of this.#queueing.settle()) this.#observer.turnEnded?.(turn, entry.index);
     if (standing.timeMs !== timeMs || standing.revision !== revision || standing.eventIndex !== eventIndex) standing.mark();
     return outcome;
   }
@@ -141,6 +158,25 @@ export class StateMachine {
 
   keys(prefix: string, after: string | null, limit: number): Page<KeyView> {
     return this.#keys.page(prefix, after, limit);
+  }
+
+  /** How many claims wait in all, and for one lease. */
+  get waiting(): number {
+    return this.#waiters.waiting;
+  }
+
+  waitingFor(key: LeaseKey): number {
+    return this.#waiters.waitingFor(claimIdOf(key));
+  }
+
+  /** The lives of nodes at which claims wait. */
+  waitingLives(): readonly Life[] {
+    return this.#waiters.lives();
+  }
+
+  /** Tickets of the claims that wait at a node in lives up to that one. */
+  ticketsUpTo(life: Life): readonly number[] {
+    return this.#waiters.upTo(life).map((waiter) => waiter.fields.ticket);
   }
 
   /** Deadline of the lease that falls due first, null when none can. A lease is due once lease time is GREATER than its deadline. */
@@ -197,12 +233,16 @@ export class StateMachine {
     this.#standing.index = index;
   }
 
-  #carryOut(command: Command, term: number): Outcome {
+  #carryOut(command: Command, { term, origin = nowhere }: EntryContext): Outcome {
     switch (command.kind) {
       case 'claim':
-        return this.#claiming.claim(command);
       case 'claim-session':
-        return this.#claiming.claimBySession(command);
+        if (command.waitMs !== undefined) return this.#queueing.claim(command, command.waitMs, origin);
+        return this.#claiming.carryOut(command);
+      case 'leave':
+        return this.#queueing.leave(command);
+      case 'drop-waiters':
+        return this.#queueing.drop(command);
       case 'extend':
         return this.#claiming.extend(command);
       case 'release':

@@ -1,5 +1,6 @@
 // Applies committed entries in order and settles the requests of this node among them.
 import type { Codec } from '../env.ts';
+import type { Outcome } from '../lease/outcomes.ts';
 import type { StateMachine } from '../lease/state-machine.ts';
 import type { ConfChange, Entry, Index, Term } from '../raft/types.ts';
 import { type Origin, open } from './envelope.ts';
@@ -9,6 +10,8 @@ export interface ApplierHost {
   applyConfChange(change: ConfChange): void;
   /** The first entry of a term has been applied. */
   termApplied(term: Term): void;
+  /** A request of this life was applied that nobody waits for any more. */
+  orphaned(outcome: Outcome): void;
 }
 
 export class Applier {
@@ -73,8 +76,9 @@ export class Applier {
       return;
     }
     const { timeMs, node, incarnation, sequence, command } = envelope;
-    const outcome = this.#state.apply({ index, term, timeMs }, this.#decode(command));
-    if (node === this.#origin.node && incarnation === this.#origin.incarnation) this.#requests.applied(sequence, index, outcome);
+    const outcome = this.#state.apply({ index, term, timeMs, origin: { node, incarnation } }, this.#decode(command));
+    if (node !== this.#origin.node || incarnation !== this.#origin.incarnation) return;
+    if (!this.#requests.applied(sequence, index, outcome)) this.#host.orphaned(outcome);
   }
 
   /** What no node can read is refused by every state machine alike; it must not end this node alone. */

@@ -50,6 +50,11 @@ export class ClusterView {
     this.#heardMs.set(node, this.#clock.now());
   }
 
+  /** In local time; null for never, or while there is no connection to it. */
+  heardMs(node: NodeId): number | null {
+    return this.isReachable(node) ? (this.#heardMs.get(node) ?? null) : null;
+  }
+
   /** Notes who leads now; returns how long nobody did when a leader has just been found. */
   leaderIs(leader: NodeId): number | null {
     if (leader === this.#leader) return null;

@@ -1,4 +1,4 @@
-// Why a node surely does not take a request, in words for whoever sent it.
+// What a request is told that the log did not decide: why it was not accepted, or why nobody can tell.
 import type { Failure } from './service.ts';
 
 /** Its state is not read yet. */
@@ -14,4 +14,28 @@ export const OVERLOADED: Failure = {
   definite: true,
   code: 'overloaded',
   detail: 'This node has too many requests under way. Try again later, with fewer at a time.',
+};
+/** The leader has too much to do. */
+export const LEADER_OVERLOADED: Failure = {
+  definite: true,
+  code: 'overloaded',
+  detail: 'The leader has too many requests waiting. Try again later, with fewer at a time.',
+};
+export const NO_LEADER: Failure = {
+  definite: true,
+  code: 'no-leader',
+  detail: 'No leader is known: a majority of the nodes must be running and reach each other.',
+};
+/** For what is worth something only in the term in which it was proposed. */
+export const LEADER_CHANGED: Failure = { definite: true, code: 'no-leader', detail: 'The leader changed.' };
+export const UNKNOWN: Failure = {
+  definite: false,
+  code: 'outcome-unknown',
+  detail: 'The leader was lost while the request was in its log. It may or may not be applied: read, or repeat it.',
+};
+/** For a claim that waited. */
+export const WAIT_UNKNOWN: Failure = {
+  definite: false,
+  code: 'outcome-unknown',
+  detail: 'The wait ended before the log could say whether its turn had come.',
 };

@@ -2,6 +2,8 @@
 import type { Env, ImageMeta, PeerFrame } from '../env.ts';
 import type { LeaseKey } from '../lease/commands.ts';
 import type { StateEvent } from '../lease/events.ts';
+import type { Outcome } from '../lease/outcomes.ts';
+import type { TurnEnd } from '../lease/queueing.ts';
 import { StateMachine } from '../lease/state-machine.ts';
 import type { Message, PeerMessage, StorageAppend, StorageApply, VoteRequest } from '../raft/messages.ts';
 import { RawNode } from '../raft/raw-node.ts';
@@ -35,6 +37,10 @@ export interface LoopHost {
   vacated(key: LeaseKey, index: Index): void;
   /** An applied entry did this. */
   event(event: StateEvent): void;
+  /** A claim that waited in the queue, here or elsewhere, has its outcome or lost its place. */
+  turnEnded(turn: TurnEnd, index: Index): void;
+  /** A request of this life was applied that nobody waits for any more. */
+  orphaned(outcome: Outcome): void;
   /** A state received from the leader has taken the place of this node's own. */
   stateReplaced(meta: ImageMeta): void;
   /** Nothing may be promised any more: what has been sent out may not be on the disk. */
@@ -72,7 +78,11 @@ export class Loop {
       env.codec,
       { node: config.node, incarnation },
       requests,
-      { applyConfChange: (change) => this.raft.applyConfChange(change), termApplied: (term) => host.termApplied(term) },
+      {
+        applyConfChange: (change) => this.raft.applyConfChange(change),
+        termApplied: (term) => host.termApplied(term),
+        orphaned: (outcome) => host.orphaned(outcome),
+      },
       this.#newState(),
       image.term,
     );
@@ -247,7 +257,11 @@ export class Loop {
   // ---------------------------------------------------------------- images
 
   #newState(): StateMachine {
-    return new StateMachine({ vacated: (key, index) => this.#host.vacated(key, index), event: (event) => this.#host.event(event) });
+    return new StateMachine({
+      vacated: (key, index) => this.#host.vacated(key, index),
+      event: (event) => this.#host.event(event),
+      turnEnded: (turn, index) => this.#host.turnEnded(turn, index),
+    });
   }
 
   #imageSent(to: NodeId, ok: boolean): void {

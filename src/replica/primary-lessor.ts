@@ -34,6 +34,10 @@ export class PrimaryLessor {
     this.#leaseClock = new LeaseClock(extendMs);
   }
 
+  get isPrimary(): boolean {
+    return this.#primaryTerm !== 0;
+  }
+
   /** The leader was heard, with an entry stamped `stampedMs` or null for none: time goes on where it is. */
   heardLeader(stampedMs: number | null): void {
     this.#leaseClock.follow(stampedMs, this.#clock.now());

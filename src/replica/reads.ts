@@ -1,6 +1,6 @@
 // Linearizable reads: all that wait share one barrier, confirmed by the leader after the last of them began.
 import type { Index, Term } from '../raft/types.ts';
-import { noLeader } from './requests.ts';
+import { NO_LEADER } from './failures.ts';
 import type { Failure, ReadResult } from './service.ts';
 
 export type ReadAnswer = (result: ReadResult) => void;
@@ -88,7 +88,7 @@ export class Reads {
     const late = this.#waiting.filter((read) => nowMs - read.sinceMs >= limitMs);
     if (late.length === 0) return;
     this.#waiting = this.#waiting.filter((read) => nowMs - read.sinceMs < limitMs);
-    for (const read of late) read.answer({ kind: 'failed', failure: noLeader() });
+    for (const read of late) read.answer({ kind: 'failed', failure: NO_LEADER });
   }
 
   failAll(failure: Failure): void {

@@ -1,9 +1,9 @@
 // One node of the cluster: takes requests, brings them to the leader's log, and answers with what the log decided.
 import type { Cancel, Env } from '../env.ts';
-import type { Command, LeaseKey } from '../lease/commands.ts';
+import type { ClaimCommand, Command, LeaseKey } from '../lease/commands.ts';
 import type { StateMachine } from '../lease/state-machine.ts';
 import type { RaftStatus } from '../raft/ready.ts';
-import { type Index, NONE, type Term } from '../raft/types.ts';
+import type { Index, Term } from '../raft/types.ts';
 import { Barriers } from './barriers.ts';
 import { ClusterView } from './cluster-view.ts';
 import { DEFAULT_LIMITS, type ReplicaConfig, type ReplicaLimits } from './config.ts';
@@ -11,6 +11,7 @@ import { drain } from './drain.ts';
 import { EventLog } from './event-log.ts';
 import { OVERLOADED, STARTING, STOPPING } from './failures.ts';
 import { Handover } from './handover.ts';
+import { isAdmitted } from './lanes.ts';
 import { Leadership } from './leadership.ts';
 import { Loop } from './loop.ts';
 import { PeerInputs } from './peer-inputs.ts';
@@ -20,7 +21,7 @@ import { type ReadAnswer, Reads } from './reads.ts';
 import { Requests } from './requests.ts';
 import type { ClusterStatus, Failure, Service, Settled } from './service.ts';
 import { type TransferResult, Transfers } from './transfers.ts';
-import { Vacancies } from './vacancies.ts';
+import { Waiting } from './waiting.ts';
 
 /** Waiting requests and reads are looked at every so many ticks. */
 const EXPIRE_TICKS = 4;
@@ -35,7 +36,7 @@ export class Replica implements Service {
   readonly #proposals: Proposals;
   readonly #barriers: Barriers;
   readonly #reads: Reads;
-  readonly #vacancies = new Vacancies();
+  readonly #waiting: Waiting;
   readonly events: EventLog;
   readonly #lessor: PrimaryLessor;
   readonly #handover: Handover;
@@ -52,7 +53,8 @@ export class Replica implements Service {
     this.#limits = { ...DEFAULT_LIMITS, ...config.limits };
     this.#view = new ClusterView(config, config.members, env.clock);
     this.events = new EventLog(this.#limits.keepEvents, this.#limits.keepEventBytes);
-    this.#requests = new Requests(env.codec, { node: config.node, incarnation: env.store.recovered.incarnation });
+    const life = { node: config.node, incarnation: env.store.recovered.incarnation };
+    this.#requests = new Requests(env.codec, life);
     this.#loop = new Loop(env, config, this.#limits, this.#requests, {
       stepped: () => this.#stepped(),
       heardLeader: (stampedMs) => this.#lessor.heardLeader(stampedMs),
@@ -60,10 +62,12 @@ export class Replica implements Service {
       turned: () => this.#turned(),
       barrierConfirmed: (context, index) => this.#barriers.confirmed(context, index, this.#reads),
       termApplied: (term) => this.#leadership.termApplied(term),
-      vacated: (key, index) => this.#vacancies.vacated(key, index),
+      vacated: (key, index) => this.#waiting.vacated(key, index),
       event: (event) => this.events.append(event),
+      turnEnded: (turn, index) => this.#waiting.turnEnded(turn, index),
+      orphaned: (outcome) => this.#waiting.orphaned(outcome),
       stateReplaced: ({ index, count }) => {
-        this.#vacancies.recheck(this.state);
+        this.#waiting.stateReplaced(this.state);
         this.events.startAfter(this.state.lastEvent, index);
         config.onEvent?.({ kind: 'image-received', index, records: count });
       },
@@ -71,12 +75,15 @@ export class Replica implements Service {
     });
     const { raft } = this.#loop;
     const wake = () => this.#loop.wake();
+    const propose = (command: Command, done: () => void): void => this.#proposeOnce(command, done);
     this.#lessor = new PrimaryLessor(
       env.clock,
-      { state: () => this.state, propose: (command, done) => this.#expire(command, done) },
+      { state: () => this.state, propose },
       config.electionTimeoutMs,
       this.#limits.maxExpiryBatch,
     );
+    const judge = { lessor: this.#lessor, view: this.#view, propose };
+    this.#waiting = new Waiting(env.clock, life, this, judge, Math.ceil(config.electionTimeoutMs / config.heartbeatMs));
     this.#proposals = new Proposals(raft, this.#loop.writer, this.#requests, this.#limits, env.transport, this.#view, this.#lessor, wake);
     this.#barriers = new Barriers(raft, env.transport, this.#lessor);
     this.#reads = new Reads({
@@ -84,13 +91,7 @@ export class Replica implements Service {
       appliedIndex: () => this.appliedIndex,
       serve: (answer, timeMs) => this.#serve(answer, timeMs ?? this.#lessor.now()),
     });
-    this.#handover = new Handover(env.clock, env.random, {
-      isLeaderless: () => raft.leader === NONE,
-      campaign: () => {
-        raft.campaign();
-        wake();
-      },
-    });
+    this.#handover = new Handover(env.clock, env.random, raft, wake);
     this.#transfers = new Transfers(env.clock, config.electionTimeoutMs * 2, this.#view, raft, wake);
     this.#leadership = new Leadership(this.#loop, this.#view, config, {
       lessor: this.#lessor,
@@ -139,7 +140,7 @@ export class Replica implements Service {
     this.#phase = 'stopping';
     this.#requests.failUnsent(STOPPING);
     this.#reads.failAll(STOPPING);
-    this.#vacancies.failAll(STOPPING);
+    this.#waiting.stop(STOPPING);
     const finish = () => {
       drain(this.#env.clock, this.#requests, this.#config.electionTimeoutMs, () => {
         this.#requests.failAll(STOPPING);
@@ -165,7 +166,7 @@ export class Replica implements Service {
     this.#loop.halt();
     this.#requests.failAll(STOPPING);
     this.#reads.failAll(STOPPING);
-    this.#vacancies.failAll(STOPPING);
+    this.#waiting.halt(STOPPING);
     this.#transfers.failAll();
   }
 
@@ -198,13 +199,15 @@ export class Replica implements Service {
   }
 
   submit(command: Command, settle: (settled: Settled) => void): void {
-    const { maxPendingRequests } = this.#limits;
-    // What keeps a lease is let in when what wants a new one no longer is.
-    const keepsAlive = command.kind === 'renew' || command.kind === 'extend';
-    const isFull = this.#requests.count >= (keepsAlive ? maxPendingRequests : (maxPendingRequests * 7) / 8);
-    if (this.#phase !== 'running') settle({ kind: 'failed', failure: this.#notRunning() });
-    else if (isFull) settle({ kind: 'failed', failure: OVERLOADED });
+    // A node that stops still tells the log who leaves the queue.
+    const isOpen = this.#phase === 'running' || (this.#phase === 'stopping' && command.kind === 'leave');
+    if (!isOpen) settle({ kind: 'failed', failure: this.#notRunning() });
+    else if (!isAdmitted(command, this.#requests.count, this.#limits.maxPendingRequests)) settle({ kind: 'failed', failure: OVERLOADED });
     else this.#add(command, false, settle);
+  }
+
+  claimInTurn(command: ClaimCommand, waitMs: number, settle: (settled: Settled) => void): (failure: Failure | null) => void {
+    return this.#waiting.claims.claim(command, waitMs, settle);
   }
 
   read(consistency: 'linearizable' | 'stale', answer: ReadAnswer): void {
@@ -219,7 +222,7 @@ export class Replica implements Service {
   }
 
   waitVacant(key: LeaseKey, vacant: (index: number) => void, failed: (failure: Failure) => void): () => void {
-    return this.#vacancies.wait((answer) => this.read('linearizable', answer), { key, vacant, failed });
+    return this.#waiting.vacancies.wait((answer) => this.read('linearizable', answer), { key, vacant, failed });
   }
 
   status(): ClusterStatus {
@@ -250,9 +253,10 @@ export class Replica implements Service {
     this.#loop.wake();
   }
 
-  /** A node that stops ends no lease any more: the next leader sees to it. */
-  #expire(command: Command, done: () => void): void {
+  /** What the lessor wants. A node that stops ends no lease any more: the next leader sees to it. */
+  #proposeOnce(command: Command, done: () => void): void {
     if (this.#phase === 'running') this.#add(command, true, done);
+    else done();
   }
 
   #serve(answer: ReadAnswer, nowMs: number): void {
@@ -281,6 +285,7 @@ export class Replica implements Service {
       this.#loop.raft.tick();
       this.#lessor.tick();
       this.#lessor.watch();
+      this.#waiting.tick();
       if (++this.#ticks % EXPIRE_TICKS === 0) this.#expireWaiting();
       this.#loop.wake();
     });

@@ -5,6 +5,7 @@ import type { Command } from '../lease/commands.ts';
 import type { Outcome } from '../lease/outcomes.ts';
 import type { Term } from '../raft/types.ts';
 import { type Origin, open, reseal, seal } from './envelope.ts';
+import { LEADER_CHANGED, LEADER_OVERLOADED, NO_LEADER, UNKNOWN } from './failures.ts';
 import type { Failure, Settled } from './service.ts';
 
 interface PendingRequest {
@@ -86,11 +87,7 @@ export class Requests {
   /** The leader says that it did not and will not propose these. */
   refused(sequences: readonly number[]): void {
     for (const sequence of sequences) {
-      this.#fail(sequence, {
-        definite: true,
-        code: 'overloaded',
-        detail: 'The leader has too many requests waiting. Try again later, with fewer at a time.',
-      });
+      this.#fail(sequence, LEADER_OVERLOADED);
     }
   }
 
@@ -109,7 +106,7 @@ export class Requests {
     for (const [sequence, request] of waiting) {
       this.#pending.delete(sequence);
       if (request.once && request.sentTerm !== 0) {
-        request.settle({ kind: 'failed', failure: { definite: true, code: 'no-leader', detail: 'The leader changed.' } });
+        request.settle({ kind: 'failed', failure: LEADER_CHANGED });
         continue;
       }
       const again = this.#nextSequence++;
@@ -134,16 +131,16 @@ export class Requests {
     for (const [sequence, request] of [...this.#pending]) {
       const waitedMs = nowMs - request.sinceMs;
       if (request.sentTerm === 0) {
-        if (waitedMs >= leaderWaitMs) this.#fail(sequence, noLeader());
+        if (waitedMs >= leaderWaitMs) this.#fail(sequence, NO_LEADER);
       } else if (waitedMs >= requestTimeoutMs) {
-        this.#fail(sequence, unknownOutcome());
+        this.#fail(sequence, UNKNOWN);
       }
     }
   }
 
   /** The log jumped by a snapshot: what was sent may be in the part that was not seen. */
   logJumped(): void {
-    for (const [sequence, request] of [...this.#pending]) if (request.sentTerm !== 0) this.#fail(sequence, unknownOutcome());
+    for (const [sequence, request] of [...this.#pending]) if (request.sentTerm !== 0) this.#fail(sequence, UNKNOWN);
   }
 
   failUnsent(failure: Failure): void {
@@ -153,7 +150,7 @@ export class Requests {
 
   failAll(failure: Failure): void {
     this.failUnsent(failure);
-    for (const sequence of [...this.#pending.keys()]) this.#fail(sequence, unknownOutcome());
+    for (const sequence of [...this.#pending.keys()]) this.#fail(sequence, UNKNOWN);
   }
 
   #fail(sequence: number, failure: Failure): void {
@@ -162,16 +159,4 @@ export class Requests {
     this.#pending.delete(sequence);
     request.settle({ kind: 'failed', failure });
   }
-}
-
-export function noLeader(): Failure {
-  return { definite: true, code: 'no-leader', detail: 'No leader is known: a majority of the nodes must be running and reach each other.' };
-}
-
-function unknownOutcome(): Failure {
-  return {
-    definite: false,
-    code: 'outcome-unknown',
-    detail: 'The leader was lost while the request was in its log. It may or may not be applied: read, or repeat it.',
-  };
 }

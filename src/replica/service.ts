@@ -1,5 +1,5 @@
 // What the ways in (HTTP, library) call: one method to change, one to read, and the cluster's own affairs.
-import type { Command, LeaseKey } from '../lease/commands.ts';
+import type { ClaimCommand, Command, LeaseKey } from '../lease/commands.ts';
 import type { Outcome } from '../lease/outcomes.ts';
 import type { StateMachine } from '../lease/state-machine.ts';
 import type { EventLog } from './event-log.ts';
@@ -74,6 +74,13 @@ export interface Service {
 
   /** Carries out a command, here or by the leader. `settle` is called exactly once, possibly during the call. */
   submit(command: Command, settle: (settled: Settled) => void): void;
+  /**
+   * A claim that queues for up to `waitMs` (milliseconds, from 1 on) when somebody else holds the lease, first come first served in the
+   * whole cluster. `settle` is called at most once, possibly during the call: granted, refused (claim-denied when the time is up) or failed.
+   * The returned function gives the wait up: neither a place in the queue nor a tenure is left behind. With a failure `settle` is told
+   * that one once it is sure (else that the outcome is unknown); with null the caller has gone and is told nothing any more.
+   */
+  claimInTurn(command: ClaimCommand, waitMs: number, settle: (settled: Settled) => void): (failure: Failure | null) => void;
   /** A linearizable read (ReadIndex, shared by all that wait), or at once from this node's state when `stale`. */
   read(consistency: 'linearizable' | 'stale', answer: (result: ReadResult) => void): void;
   /**

@@ -5,6 +5,8 @@ import type { ReadAnswer } from './reads.ts';
 import type { Failure } from './service.ts';
 
 interface Waiter {
+  /** Of the tenure that it waits to see the end of. */
+  readonly fence: number;
   readonly key: LeaseKey;
   readonly vacant: (index: number) => void;
   readonly failed: (failure: Failure) => void;
@@ -14,14 +16,18 @@ export class Vacancies {
   readonly #waiters = new Map<string, Set<Waiter>>();
 
   /** Wakes the waiter at once if the lease is free at a read barrier, else by the log. The returned function forgets it for good. */
-  wait(read: (answer: ReadAnswer) => void, waiter: Waiter): () => void {
+  wait(read: (answer: ReadAnswer) => void, asked: Omit<Waiter, 'fence'>): () => void {
     let forget: (() => void) | null = null;
     let isCancelled = false;
     read((result) => {
       if (isCancelled) return;
-      if (result.kind === 'failed') waiter.failed(result.failure);
-      else if (result.view.state.claim(waiter.key, result.view.nowMs) === null) waiter.vacant(result.view.index);
-      else forget = this.#add(waiter);
+      if (result.kind === 'failed') {
+        asked.failed(result.failure);
+        return;
+      }
+      const claim = result.view.state.claim(asked.key, result.view.nowMs);
+      if (claim === null) asked.vacant(result.view.index);
+      else forget = this.#add({ ...asked, fence: claim.fence });
     });
     return () => {
       isCancelled = true;
@@ -51,11 +57,12 @@ export class Vacancies {
     for (const waiter of waiters) waiter.vacant(index);
   }
 
-  /** The state was replaced as a whole: wakes those whose lease is free in it. */
+  /** The state was replaced as a whole: wakes those whose tenure is over in it, whoever has the lease now. */
   recheck(state: StateMachine): void {
     for (const waiters of [...this.#waiters.values()]) {
+      // All wait for the end of one tenure: its end would have woken those who came before the next.
       const [first] = waiters;
-      if (first !== undefined && state.claim(first.key, state.timeMs) === null) this.vacated(first.key, state.appliedIndex);
+      if (first !== undefined && state.claim(first.key, state.timeMs)?.fence !== first.fence) this.vacated(first.key, state.appliedIndex);
     }
   }
 

@@ -1,8 +1,10 @@
 // A cluster of one for tests of the API: the real state machine behind the Service interface, with lease time that the test moves.
 
+import { realClock } from '../../src/io/clock.ts';
 import { toTuple } from '../../src/lease/command-codec.ts';
-import type { Command, LeaseKey } from '../../src/lease/commands.ts';
+import type { ClaimCommand, Command, LeaseKey } from '../../src/lease/commands.ts';
 import { StateMachine } from '../../src/lease/state-machine.ts';
+import { ClaimWaits } from '../../src/replica/claim-waits.ts';
 import { EventLog } from '../../src/replica/event-log.ts';
 import type { ClusterStatus, Failure, ReadResult, Service, Settled } from '../../src/replica/service.ts';
 
@@ -15,6 +17,7 @@ interface Watcher {
 /** Few enough that a test can outrun them. */
 export const EVENTS_KEPT = 4_096;
 const EVENT_BYTES_KEPT = 8 << 20;
+const LIFE = { node: 1, incarnation: 1 };
 
 /** What `transfer` answers. */
 export type TransferResult = Parameters<Parameters<Service['transfer']>[1]>[0];
@@ -37,6 +40,8 @@ export class LocalService implements Service {
   readonly #state: StateMachine;
   readonly #watchers = new Set<Watcher>();
   readonly #vacated: { key: LeaseKey; index: number }[] = [];
+  readonly #turns: (() => void)[] = [];
+  readonly #claimWaits: ClaimWaits;
   #waiting: (() => void)[] = [];
   #nowMs = 0;
 
@@ -44,6 +49,12 @@ export class LocalService implements Service {
     this.#state = new StateMachine({
       vacated: (key, index) => this.#vacated.push({ key, index }),
       event: (event) => this.events.append(event),
+      turnEnded: (turn, index) => this.#turns.push(() => this.#claimWaits.turnEnded(turn, index)),
+    });
+    this.#claimWaits = new ClaimWaits({
+      clock: realClock,
+      life: LIFE,
+      submit: (command, settle) => this.submit(command, settle),
     });
   }
 
@@ -59,6 +70,15 @@ export class LocalService implements Service {
   /** How many wait for a vacancy. */
   get watcherCount(): number {
     return this.#watchers.size;
+  }
+
+  /** How many claims wait: in the state, and as callers of this node. */
+  get waitingCounts(): readonly [inState: number, here: number] {
+    return [this.#state.waiting, this.#claimWaits.count];
+  }
+
+  claimInTurn(command: ClaimCommand, waitMs: number, settle: (settled: Settled) => void): (failure: Failure | null) => void {
+    return this.#claimWaits.claim(command, waitMs, settle);
   }
 
   submit(command: Command, settle: (settled: Settled) => void): void {
@@ -154,13 +174,14 @@ export class LocalService implements Service {
 
   #apply(command: Command): Settled {
     const index = this.#state.appliedIndex + 1;
-    const outcome = this.#state.apply({ index, term: this.term, timeMs: this.#nowMs }, toTuple(command));
+    const outcome = this.#state.apply({ index, term: this.term, timeMs: this.#nowMs, origin: LIFE }, toTuple(command));
     this.applied.push(command);
     // After the answer, as on a real node: whoever waits may call back at once.
     queueMicrotask(() => {
       this.events.tell();
       this.#tellVacancies();
     });
+    for (const tell of this.#turns.splice(0)) tell();
     return { kind: 'applied', index, outcome };
   }
 

@@ -1,9 +1,11 @@
 // Waiting over HTTP: for a lease to be had, and for it to be given up; and every way in which a wait can end.
 import { describe, expect, test } from 'vitest';
 import { type Answer, L, settleDown, start } from './harness.ts';
+import type { LocalService } from './local-service.ts';
 import { allGone, listen, RawClient, until } from './raw-client.ts';
 
 const LONG_MS = 300_000;
+const queued = (service: LocalService, count: number) => until(() => service.waitingCounts[0] === count);
 const claim = (holder: string, waitMs?: number) => ({ body: { holder, durationMs: 1000, waitMs } });
 
 describe('waiting for a vacancy', () => {
@@ -106,28 +108,28 @@ describe('waiting for a lease to be had', () => {
     const { call, service } = start();
     await call('PUT', L, claim('A'));
     const waiting = call('PUT', L, claim('B', LONG_MS));
-    await until(() => service.watcherCount === 1);
+    await queued(service, 1);
     service.advance(1001);
     const answer = await waiting;
     expect(answer).toMatchObject({ status: 201, body: { holder: 'B', remainingMs: 1000 }, headers: { location: L } });
     expect(answer.body.fence).toBeGreaterThan(1);
-    expect(service.watcherCount).toBe(0);
+    expect(service.waitingCounts).toEqual([0, 0]);
   });
 
   test('is denied with the latest facts when the time is up', async () => {
     const { call, service } = start();
     await call('PUT', L, claim('A'));
     const waiting = call('PUT', L, claim('B', 2000));
-    await until(() => service.watcherCount === 1);
+    await queued(service, 1);
     await call('POST', `${L}/extend`, { body: { holder: 'A', durationMs: 9000 } });
     expect(await waiting).toMatchObject({
       status: 409,
       body: { code: 'claim-denied', holder: 'A', fence: 1, remainingMs: 9000, index: 4 },
     });
-    expect(service.watcherCount).toBe(0);
+    expect(service.waitingCounts).toEqual([0, 0]);
   });
 
-  test('is granted in order of arrival, and one vacancy wakes only the first', async () => {
+  test('is granted in order of arrival, each by the very entry that frees the lease', async () => {
     const { call, service } = start();
     await call('PUT', L, claim('A'));
     const order: string[] = [];
@@ -140,9 +142,8 @@ describe('waiting for a lease to be had', () => {
           order.push(holder);
         }),
       );
-      await settleDown();
+      await queued(service, answers.length);
     }
-    await until(() => service.watcherCount === 1);
     const before = service.applied.length;
     for (const holder of ['A', ...holders]) {
       await call('DELETE', `${L}?holder=${holder}`);
@@ -151,33 +152,31 @@ describe('waiting for a lease to be had', () => {
     }
     await Promise.all(answers);
     expect(order).toEqual(holders);
-    // Five releases and four claims: nobody tried out of turn.
-    expect(service.applied.length - before).toBe(9);
+    // Five releases and nothing else: nobody had to try again.
+    expect(service.applied.length - before).toBe(5);
   });
 
-  test('lets a claimer who does not wait take a vacancy, and goes on', async () => {
+  test('is not outrun by a claimer who does not wait', async () => {
     const { call, service } = start();
     await call('PUT', L, claim('A'));
     const waiting = call('PUT', L, claim('B', LONG_MS));
-    await until(() => service.watcherCount === 1);
+    await queued(service, 1);
     service.held = true;
     const released = call('DELETE', `${L}?holder=A`);
     await until(() => service.heldCount === 1);
-    const taken = call('PUT', L, claim('C'));
+    const late = call('PUT', L, claim('C'));
     await until(() => service.heldCount === 2);
     service.release();
     expect((await released).status).toBe(204);
-    expect((await taken).status).toBe(201);
-    await until(() => service.watcherCount === 1);
-    await call('DELETE', `${L}?holder=C`);
-    expect(await waiting).toMatchObject({ status: 201, body: { holder: 'B' } });
+    expect(await waiting).toMatchObject({ status: 201, body: { holder: 'B', fence: 3, index: 3 } });
+    expect(await late).toMatchObject({ status: 409, body: { code: 'claim-denied', holder: 'B', fence: 3 } });
   });
 
   test('serves the holder itself at once, whoever waits', async () => {
     const { call, service } = start();
     await call('PUT', L, claim('A'));
     const waiting = call('PUT', L, claim('B', LONG_MS));
-    await until(() => service.watcherCount === 1);
+    await queued(service, 1);
     expect(await call('PUT', L, claim('A', LONG_MS))).toMatchObject({ status: 200, body: { holder: 'A', fence: 1 } });
     await call('DELETE', `${L}?holder=A`);
     expect((await waiting).status).toBe(201);
@@ -187,10 +186,11 @@ describe('waiting for a lease to be had', () => {
     const { call, service } = start();
     await call('PUT', L, claim('A'));
     const first = call('PUT', L, claim('B', LONG_MS));
-    await until(() => service.watcherCount === 1);
+    await queued(service, 1);
     const other = call('PUT', L, claim('C', LONG_MS));
+    await queued(service, 2);
     const again = call('PUT', L, claim('B', LONG_MS));
-    await settleDown();
+    await queued(service, 3);
     await call('DELETE', `${L}?holder=A`);
     expect((await first).status).toBe(201);
     expect((await again).status).toBe(200);
@@ -198,22 +198,43 @@ describe('waiting for a lease to be had', () => {
     expect((await other).status).toBe(201);
   });
 
-  test('fails as the change fails, and lets the next one in', async () => {
+  test('fails as its claim fails, but once it has its place no failure of other changes concerns it', async () => {
     const { call, service } = start();
     await call('PUT', L, claim('A'));
-    const first = call('PUT', L, claim('B', LONG_MS));
-    await until(() => service.watcherCount === 1);
-    const second = call('PUT', L, claim('C', LONG_MS));
-    await settleDown();
-    service.held = true;
-    const released = call('DELETE', `${L}?holder=A`);
-    await until(() => service.heldCount === 1);
-    service.release();
+    const waiting = call('PUT', L, claim('B', LONG_MS));
+    await queued(service, 1);
     service.failure = { definite: false, code: 'outcome-unknown', detail: 'the leader was lost' };
-    expect(await first).toMatchObject({ status: 504, body: { code: 'outcome-unknown' } });
-    expect(await second).toMatchObject({ status: 504 });
-    expect((await released).status).toBe(204);
-    expect(service.watcherCount).toBe(0);
+    expect(await call('PUT', L, claim('C', LONG_MS))).toMatchObject({ status: 504, body: { code: 'outcome-unknown' } });
+    expect((await call('DELETE', `${L}?holder=A`)).status).toBe(504);
+    service.failure = null;
+    await call('DELETE', `${L}?holder=A`);
+    expect(await waiting).toMatchObject({ status: 201, body: { holder: 'B' } });
+    expect(service.waitingCounts).toEqual([0, 0]);
+  });
+
+  test('has an unknown outcome when its time is up and no leader can say which came first, and leaves as soon as there is one', async () => {
+    const { call, service } = start();
+    await call('PUT', L, claim('A'));
+    const waiting = call('PUT', L, claim('B', 500));
+    await queued(service, 1);
+    service.failure = { definite: true, code: 'no-leader', detail: 'none' };
+    expect(await waiting).toMatchObject({ status: 504, body: { code: 'outcome-unknown' } });
+    expect(service.waitingCounts).toEqual([1, 1]);
+    service.failure = null;
+    await until(() => service.waitingCounts.every((count) => count === 0));
+  });
+
+  test('is told 404 as soon as the session ends by which it would have the lease (etcd #11456)', async () => {
+    const { call, service } = start();
+    await call('PUT', L, claim('A'));
+    await call('POST', '/v1/lessor/leases', { body: { ttlMs: 500, id: '9' } });
+    const waiting = call('PUT', L, { body: { holder: 'B', session: '9', waitMs: LONG_MS } });
+    await queued(service, 1);
+    service.advance(501);
+    expect(await waiting).toMatchObject({ status: 404, body: { code: 'lease-not-found', id: '9' } });
+    expect(service.waitingCounts).toEqual([0, 0]);
+    service.advance(501);
+    expect((await call('GET', L)).status).toBe(404);
   });
 
   test('a caller who hangs up loses its place, and the next one moves up', async () => {
@@ -222,11 +243,11 @@ describe('waiting for a lease to be had', () => {
     await call('PUT', L, claim('A'));
     const client = new RawClient(await listen(harness));
     client.request('PUT', L, { holder: 'B', durationMs: 1000, waitMs: LONG_MS });
-    await until(() => service.watcherCount === 1);
+    await queued(service, 1);
     const next = call('PUT', L, claim('C', LONG_MS));
-    await settleDown();
+    await queued(service, 2);
     client.hangUp();
-    await allGone(harness);
+    await queued(service, 1);
     await call('DELETE', `${L}?holder=A`);
     expect(await next).toMatchObject({ status: 201, body: { holder: 'C' } });
     expect(service.applied.filter((command) => command.kind === 'claim' && command.holder === 'B')).toHaveLength(1);
@@ -237,9 +258,9 @@ describe('waiting for a lease to be had', () => {
     await harness.call('PUT', L, claim('A'));
     const client = new RawClient(await listen(harness));
     client.request('PUT', L, { holder: 'B', durationMs: 1000, waitMs: LONG_MS });
-    await until(() => harness.service.watcherCount === 1);
+    await queued(harness.service, 1);
     client.hangUp();
-    await until(() => harness.service.watcherCount === 0);
+    await until(() => harness.service.waitingCounts.every((count) => count === 0));
   });
 
   test('what is granted after the caller hung up is given back', async () => {
@@ -253,7 +274,7 @@ describe('waiting for a lease to be had', () => {
     await allGone(harness);
     service.release();
     await settleDown();
-    expect(service.applied.map((command) => command.kind)).toEqual(['claim', 'release']);
+    expect(service.applied.map((command) => command.kind)).toEqual(['claim', 'leave']);
     expect((await call('GET', L)).status).toBe(404);
   });
 
@@ -278,10 +299,12 @@ describe('when the server stops', () => {
     const { call, service, server } = start();
     await call('PUT', L, claim('A'));
     const waits = [call('GET', `${L}/expired`), call('PUT', L, claim('B', LONG_MS)), call('PUT', L, claim('C', LONG_MS))];
-    await until(() => service.watcherCount === 2);
+    await until(() => service.watcherCount === 1);
+    await queued(service, 2);
     await server.close();
     for (const answer of await Promise.all(waits)) expect(answer).toMatchObject({ status: 503, body: { code: 'stopping' } });
     expect(service.watcherCount).toBe(0);
+    expect(service.waitingCounts).toEqual([0, 0]);
   });
 
   test('a change that is under way is still answered, and a new request on its connection is refused', async () => {

@@ -6,7 +6,7 @@ import { claimIdOf } from '../../src/lease/lease-key.ts';
 export const leaseKeys: readonly LeaseKey[] = ['a', 'b', 'c/1'].flatMap((lease) =>
   ['m', 'n'].map((model) => ({ namespace: 'ns', model, lease })),
 );
-export const holders = ['alice', 'bob'];
+export const holders = ['alice', 'bob', 'carol'];
 export const storeKeys = ['k', 'k/1', 'k/2', 'z'];
 const ids = ['1', '2', '3', '12', '20', '30', '0'];
 
@@ -50,8 +50,21 @@ const expireItem: fc.Arbitrary<ExpireItem> = fc.record({
   deadlineMs: fc.integer({ min: 0, max: 300 }),
 });
 
+const waitMs = fc.oneof({ weight: 4, arbitrary: fc.integer({ min: 1, max: 200 }) }, { weight: 1, arbitrary: fc.constant(300_000) });
+
 /** Any valid command. */
 export const command: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant('claim' as const), key, holder, durationMs, waitMs }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('claim-session' as const), key, holder, session: id, waitMs }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('leave' as const), ticket: index, giveBack: fc.boolean() }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('drop-waiters' as const),
+      node: fc.constantFrom(1, 2),
+      incarnation: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('claim' as const), key, holder, durationMs }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('claim-session' as const), key, holder, session: id }) },
   {
@@ -103,6 +116,8 @@ export const junk: fc.Arbitrary<unknown> = fc.oneof(
         'txn',
         'expire',
         'grant',
+        'leave',
+        'drop-waiters',
         'a',
         '1',
         '',

@@ -29,7 +29,10 @@ describe('the command codec', () => {
     holdsForAll(
       fc.property(command, (each) => {
         expect(fromTuple([...toTuple(each), null])).toBeNull();
-        expect(fromTuple(toTuple(each).slice(0, -1))).toBeNull();
+        // A claim that does not wait says nothing of it: one that does is such a claim without its last field.
+        const waits = (each.kind === 'claim' || each.kind === 'claim-session') && each.waitMs !== undefined;
+        if (!waits) expect(fromTuple(toTuple(each).slice(0, -1))).toBeNull();
+        if (waits) expect(fromTuple([...toTuple(each).slice(0, -1), 1, null])).toBeNull();
         expect(fromTuple(toTuple(each).slice(1))).toBeNull();
         const item = { kind: 'expire', term: 1, items: [{ id: '5', deadlineMs: 1 }] } as const;
         const tuple = toTuple(item) as [string, number, unknown[][]];

@@ -30,14 +30,14 @@ describe('the records', () => {
       ['kfree', ['x', 5, 5, 1, null]],
       ['kkey', ['value', 4, 4, 1, '7']],
       ['l7', [100, 105]],
-      ['m', [1, 5, 5, 7, 0]],
+      ['m', [2, 5, 5, 7, 0]],
       ['p\0ns\0model\0redis', ['e1', 'e2']],
     ]);
   });
 
   test('a new state has one record to save, a saved one none, and a read back one none', () => {
     const state = fresh();
-    expect(takeAll(state)).toEqual([{ name: 'm', content: [1, 0, 0, 0, 0], savedChecksum: 0 }]);
+    expect(takeAll(state)).toEqual([{ name: 'm', content: [2, 0, 0, 0, 0], savedChecksum: 0 }]);
     expect(state.changedCount).toBe(0);
     expect(restore([standing]).changedCount).toBe(0);
   });
@@ -50,7 +50,7 @@ describe('the records', () => {
     log.release(redis, alice);
     expect(takeAll(log.state)).toEqual([
       { name: 'c\0ns\0model\0redis', content: null, savedChecksum: 77 },
-      { name: 'm', content: [1, 1, 3, 3, 0], savedChecksum: 77 },
+      { name: 'm', content: [2, 1, 3, 3, 0], savedChecksum: 77 },
     ]);
   });
 
@@ -133,7 +133,8 @@ describe('reading back', () => {
   test('JL-69 a record that this version does not save is refused', () => {
     const claim = 'c\0ns\0m\0l';
     const bad: [string, unknown][] = [
-      ['m', [2, 0, 0]],
+      ['m', [0, 0, 0]],
+      ['m', [3, 0, 0]],
       ['m', [1, -1, 0]],
       ['m', [1, 0]],
       ['m', [1, 0, 0, 0]],
@@ -169,6 +170,15 @@ describe('reading back', () => {
       ['p\0ns\0m\0l', ['a', 'a']],
       ['p\0ns\0m\0l', ['a b']],
       ['pa', ['e']],
+      ['w0', [1, claim.slice(1), 'h', null, 5, 1, 1, 9, 0]],
+      ['w07', [1, claim.slice(1), 'h', null, 5, 1, 1, 9, 0]],
+      ['w7', [8, claim.slice(1), 'h', null, 5, 1, 1, 9, 0]],
+      ['w7', [7, 'l', 'h', null, 5, 1, 1, 9, 0]],
+      ['w7', [7, claim.slice(1), 'h h', null, 5, 1, 1, 9, 0]],
+      ['w7', [7, claim.slice(1), 'h', null, 0, 1, 1, 9, 0]],
+      ['w7', [7, claim.slice(1), 'h', '5', 5, 1, 1, 9, 0]],
+      ['w7', [7, claim.slice(1), 'h', null, 5, 1, 1, 9]],
+      ['w7', [7, claim.slice(1), 'h', null, 5, 1, -1, 9, 0]],
     ];
     for (const [name, content] of bad) expect(() => fresh().restore(name, content, 1), JSON.stringify([name, content])).toThrow(ImageError);
   });
@@ -180,6 +190,19 @@ describe('reading back', () => {
     expect(() => restore([standing, claim(9, '6'), lease])).toThrow('names lease 6, which it lacks');
     expect(() => restore([standing, ['kk', ['v', 1, 1, 1, '6']]])).toThrow('names lease 6, which it lacks');
     expect(() => restore([standing, claim(10, '5'), lease])).toThrow('revisions disagree');
+    const held = ['c\0ns\0m\0l', ['h', 3, 5, 5]] as const;
+    const waiter = (holder: string, session: string | null, fence = 0, ticket = 4) =>
+      [`w${ticket}`, [4, held[0].slice(1), holder, session, session === null ? 5 : 0, 1, 1, 9, fence]] as const;
+    const waiting = (...records: (readonly [string, unknown])[]) => restore([standing, held, lease, ...records], 9).waiting;
+    expect(waiting(waiter('g', null))).toBe(1);
+    expect(waiting(waiter('g', '5'))).toBe(1);
+    expect(waiting(waiter('h', null, 3))).toBe(0);
+    expect(() => waiting(waiter('g', '6'))).toThrow('waiter 4 does not fit');
+    expect(() => waiting(waiter('h', null))).toThrow('waiter 4 does not fit');
+    expect(() => waiting(waiter('h', null, 2))).toThrow('waiter 4 does not fit');
+    expect(() => waiting(waiter('g', null, 0, 10))).toThrow('waiter 10 does not fit');
+    expect(() => waiting(waiter('h', null, 3), waiter('h', null, 3, 5))).toThrow('two records');
+    expect(() => restore([standing, waiter('g', null)], 9)).toThrow('waiter 4 does not fit');
     expect(() => restore([standing], 8)).toThrow('revisions disagree');
     expect(() => restore([lease])).toThrow('lacks its time and revision');
     expect(() => restore([], 1)).toThrow('lacks its time and revision');

@@ -1,9 +1,20 @@
 // The lease store told a second time, as plainly as possible: no index, no queue, no order kept. What the real one is measured by.
-import type { Assertion, Command, Compare, ExpireItem, LeaseKey, TxnOp } from '../../src/lease/commands.ts';
+import type { Assertion, ClaimCommand, Command, Compare, ExpireItem, LeaseKey, TxnOp } from '../../src/lease/commands.ts';
 import { claimIdOf, isClaimId, leaseKeyOf } from '../../src/lease/lease-key.ts';
+import { WAITER_GRACE_MS } from '../../src/lease/limits.ts';
 import type { ClaimView, GrantView, KeyView, Outcome, Refusal, TxnResult } from '../../src/lease/outcomes.ts';
+import type { TurnEnd } from '../../src/lease/queueing.ts';
 import type { EntryContext } from '../../src/lease/state-machine.ts';
 
+type ModelWaiter = {
+  ticket: number;
+  turn: number;
+  id: string;
+  command: ClaimCommand;
+  endMs: number;
+  node: number;
+  incarnation: number;
+};
 type ModelClaim = { holder: string; fence: number; session: string | null; durationMs: number; deadlineMs: number };
 
 const max = Number.MAX_SAFE_INTEGER;
@@ -19,28 +30,54 @@ export class Model {
   leases = new Map<string, { ttlMs: number; deadlineMs: number }>();
   keys = new Map<string, KeyView>();
   vacated: string[] = [];
+  /** In the order in which they came. */
+  waiters: ModelWaiter[] = [];
+  /** Grants that nobody has touched since: by claim, the ticket. */
+  granted = new Map<string, number>();
+  turnsEnded: TurnEnd[] = [];
 
   apply(entry: EntryContext, command: Command): Outcome {
     this.index = entry.index;
     this.timeMs = Math.max(this.timeMs, entry.timeMs);
+    const outcome = this.carryOutCommand(entry, command);
+    for (let next = this.nextFree(); next !== undefined; next = this.nextFree()) this.grant(next.id, next.command.holder);
+    return outcome;
+  }
+
+  carryOutCommand(entry: EntryContext, command: Command): Outcome {
     switch (command.kind) {
-      case 'claim': {
-        const id = claimIdOf(command.key);
-        const claim = this.claims.get(id);
-        if (claim && claim.holder !== command.holder) return this.denied(id, claim);
-        if (claim) return this.extend(id, claim, command.durationMs);
-        this.begin(id, { ...command, fence: this.index, session: null, deadlineMs: this.deadline(command.durationMs) });
-        return { kind: 'claim', created: true, claim: this.claimView(id) };
-      }
+      case 'claim':
       case 'claim-session': {
         const id = claimIdOf(command.key);
         const claim = this.claims.get(id);
-        if (claim && claim.holder !== command.holder) return this.denied(id, claim);
-        if (!this.leases.has(command.session)) return refused({ code: 'lease-not-found', id: command.session });
-        if (claim) claim.session = command.session;
-        else this.begin(id, { ...command, fence: this.index, durationMs: 0, deadlineMs: 0 });
-        return { kind: 'claim', created: !claim, claim: this.claimView(id) };
+        if (command.waitMs === undefined) return this.claim(id, command);
+        if (claim && claim.holder !== command.holder) {
+          if (command.kind === 'claim-session' && !this.leases.has(command.session))
+            return refused({ code: 'lease-not-found', id: command.session });
+          const origin = entry.origin ?? { node: 0, incarnation: 0 };
+          const turn = this.waiters.find((other) => other.id === id && other.command.holder === command.holder)?.turn ?? this.index;
+          this.waiters.push({ ticket: this.index, turn, id, command, endMs: this.deadline(command.waitMs), ...origin });
+          return { kind: 'queued', ticket: this.index };
+        }
+        const outcome = this.claim(id, command);
+        if (outcome.kind === 'claim' && outcome.created) this.granted.set(id, this.index);
+        return outcome;
       }
+      case 'leave': {
+        const waiter = this.waiters.find(({ ticket }) => ticket === command.ticket);
+        if (waiter) {
+          this.waiters = this.waiters.filter((other) => other !== waiter);
+          return command.giveBack ? done : this.denied(waiter.id, this.claims.get(waiter.id) as ModelClaim);
+        }
+        for (const [id, ticket] of this.granted) {
+          if (ticket !== command.ticket) continue;
+          if (command.giveBack) this.end(id);
+        }
+        return done;
+      }
+      case 'drop-waiters':
+        this.giveUp((waiter) => waiter.node === command.node && waiter.incarnation <= command.incarnation, null);
+        return done;
       case 'extend':
       case 'release': {
         const id = claimIdOf(command.key);
@@ -77,7 +114,7 @@ export class Model {
       case 'revoke':
         if (!this.leases.has(command.id)) return refused({ code: 'lease-not-found', id: command.id });
         for (const key of this.attached(command.id)) this.end(key);
-        this.leases.delete(command.id);
+        this.removeLease(command.id);
         return done;
       case 'attach':
       case 'detach': {
@@ -128,6 +165,7 @@ export class Model {
       if (claim.session === null && !this.isPinned(id)) items.push({ id, deadlineMs: claim.deadlineMs });
     }
     for (const [id, { deadlineMs }] of this.leases) items.push({ id, deadlineMs });
+    for (const { ticket, endMs } of this.waiters) items.push({ id: `w${ticket}`, deadlineMs: Math.min(max, endMs + WAITER_GRACE_MS) });
     return items.filter((item) => item.deadlineMs < nowMs).sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
@@ -174,6 +212,7 @@ export class Model {
   end(key: string): void {
     if (!isClaimId(key)) this.remove(key);
     else if (this.claims.delete(key)) {
+      this.granted.delete(key);
       this.revision = this.index;
       this.vacated.push(`${this.index} ${key}`);
     }
@@ -184,17 +223,63 @@ export class Model {
       this.end(id);
       return;
     }
+    if (id.startsWith('w')) {
+      this.giveUp(({ ticket }) => `w${ticket}` === id, null);
+      return;
+    }
     const { ttlMs } = this.leases.get(id) as { ttlMs: number };
     for (const key of this.attached(id)) {
       const claim = this.claims.get(key);
       if (claim && this.isPinned(key)) Object.assign(claim, { session: null, durationMs: ttlMs, deadlineMs });
       else this.end(key);
     }
+    this.removeLease(id);
+  }
+
+  removeLease(id: string): void {
     this.leases.delete(id);
+    this.giveUp(({ command }) => command.kind === 'claim-session' && command.session === id, refused({ code: 'lease-not-found', id }));
+  }
+
+  claim(id: string, command: ClaimCommand): Outcome {
+    const claim = this.claims.get(id);
+    if (claim && claim.holder !== command.holder) return this.denied(id, claim);
+    if (command.kind === 'claim') {
+      if (claim) return this.extend(id, claim, command.durationMs);
+      this.begin(id, { ...command, fence: this.index, session: null, deadlineMs: this.deadline(command.durationMs) });
+      return { kind: 'claim', created: true, claim: this.claimView(id) };
+    }
+    if (!this.leases.has(command.session)) return refused({ code: 'lease-not-found', id: command.session });
+    this.granted.delete(id);
+    if (claim) claim.session = command.session;
+    else this.begin(id, { ...command, fence: this.index, durationMs: 0, deadlineMs: 0 });
+    return { kind: 'claim', created: !claim, claim: this.claimView(id) };
+  }
+
+  giveUp(which: (waiter: ModelWaiter) => boolean, outcome: Outcome | null): void {
+    for (const { ticket, node, incarnation } of this.waiters.filter(which)) this.turnsEnded.push({ ticket, node, incarnation, outcome });
+    this.waiters = this.waiters.filter((waiter) => !which(waiter));
+  }
+
+  nextFree(): ModelWaiter | undefined {
+    return this.waiters.filter(({ id }) => !this.claims.has(id)).sort((a, b) => a.turn - b.turn)[0];
+  }
+
+  /** Everybody who waits for the lease under that name has it, in the order of arrival, unless his time is over. */
+  grant(id: string, holder: string): void {
+    const isMeant = (waiter: ModelWaiter): boolean => waiter.id === id && waiter.command.holder === holder;
+    this.giveUp((waiter) => isMeant(waiter) && waiter.endMs < this.timeMs, null);
+    const alive = this.waiters.filter(isMeant);
+    for (const waiter of alive) {
+      const outcome = this.claim(id, waiter.command);
+      this.giveUp((other) => other === waiter, outcome);
+      if (alive.length === 1) this.granted.set(id, waiter.ticket);
+    }
   }
 
   extend(id: string, claim: ModelClaim, durationMs: number): Outcome {
     if (claim.session !== null) return refused({ code: 'conflict', detail: `the claim lives by lease ${claim.session}: renew that one` });
+    this.granted.delete(id);
     if (this.deadline(durationMs) > claim.deadlineMs) Object.assign(claim, { durationMs, deadlineMs: this.deadline(durationMs) });
     return { kind: 'claim', created: false, claim: this.claimView(id) };
   }

@@ -5,7 +5,9 @@ import { toTuple } from '../../src/lease/command-codec.ts';
 import type { Command } from '../../src/lease/commands.ts';
 import { claimIdOf } from '../../src/lease/lease-key.ts';
 import type { ClaimView } from '../../src/lease/outcomes.ts';
+import type { TurnEnd } from '../../src/lease/queueing.ts';
 import { type ChangeSet, StateMachine } from '../../src/lease/state-machine.ts';
+import type { Life } from '../../src/lease/waiters.ts';
 import { command, junk, leaseKeys, storeKeys } from './arbitraries.ts';
 import { dumped, restored } from './log.ts';
 import { Model } from './model.ts';
@@ -30,6 +32,7 @@ interface Entry {
   readonly index: number;
   readonly term: number;
   readonly timeMs: number;
+  readonly origin: Life;
   readonly tuple: unknown;
   /** What the tuple stands for, null for junk. */
   readonly command: Command | null;
@@ -43,7 +46,8 @@ class Driver {
   entry(step: Step, state: StateMachine): Entry {
     this.index += 1;
     this.timeMs = Math.max(0, this.timeMs + step.afterMs);
-    const place = { index: this.index, term: 1, timeMs: this.timeMs };
+    const origin = { node: 1 + (this.index % 2), incarnation: 1 + Math.floor(this.index / 20) };
+    const place = { index: this.index, term: 1, timeMs: this.timeMs, origin };
     if (step.kind === 'junk') return { ...place, tuple: step.junk, command: null };
     const each: Command = step.kind === 'command' ? step.command : { kind: 'expire', term: 1, items: state.due(this.timeMs, step.limit) };
     return { ...place, tuple: toTuple(each), command: each };
@@ -63,7 +67,11 @@ test('every outcome, view and vacancy is the one that the model gives', () => {
   holdsForAll(
     fc.property(steps, (all) => {
       const vacated: string[] = [];
-      const state = new StateMachine({ vacated: (key, index) => vacated.push(`${index} ${claimIdOf(key)}`) });
+      const ended: TurnEnd[] = [];
+      const state = new StateMachine({
+        vacated: (key, index) => vacated.push(`${index} ${claimIdOf(key)}`),
+        turnEnded: (turn) => ended.push(turn),
+      });
       const model = new Model();
       const driver = new Driver();
       for (const each of all) {
@@ -92,11 +100,22 @@ test('every outcome, view and vacancy is the one that the model gives', () => {
           same(due, model.dueItems(later));
         }
         same(vacated, model.vacated);
+        // Leases of one session end in the order of their keys, the model looks at them in the order of who waits.
+        same(ended.splice(0).sort(byTicket), model.turnsEnded.splice(0).sort(byTicket));
+        same(state.waiting, model.waiters.length);
+        for (const key of leaseKeys) {
+          const id = claimIdOf(key);
+          same(state.waitingFor(key), model.waiters.filter((waiter) => waiter.id === id).length);
+        }
       }
     }),
     50,
   );
 });
+
+function byTicket(a: TurnEnd, b: TurnEnd): number {
+  return a.ticket - b.ticket;
+}
 
 test('no tenure ends before its promise, fences grow with every tenure, and only a vacancy changes the holder', () => {
   holdsForAll(
@@ -112,7 +131,7 @@ test('no tenure ends before its promise, fences grow with every tenure, and only
         vacated.clear();
         state.apply(entry, entry.tuple);
         const now = new Map(claimsOf(state).map((claim) => [claimIdOf(claim), claim]));
-        const byWord = entry.command?.kind === 'release' || entry.command?.kind === 'revoke';
+        const byWord = ['release', 'revoke', 'leave'].includes(entry.command?.kind ?? '');
         for (const [id, old] of before) {
           if (now.get(id)?.fence === old.fence) continue;
           expect(vacated.has(id)).toBe(true);
@@ -129,6 +148,8 @@ test('no tenure ends before its promise, fences grow with every tenure, and only
           if (claim.remainingMs !== null && claim.remainingMs > 0) promisedMs.set(id, state.timeMs + claim.remainingMs);
         }
         before = now;
+        // The end of the tenure and the grant are one entry: nobody ever waits for a lease that is free.
+        for (const key of leaseKeys) if (!now.has(claimIdOf(key))) expect(state.waitingFor(key)).toBe(0);
       }
     }),
     50,

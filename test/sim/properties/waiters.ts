@@ -21,7 +21,11 @@ export class Waiters implements Property {
         `wait ${wait.id} is told of ${appliedIndex}, before ${wait.floor} which was acknowledged when it began`,
       );
     // The barrier's index is told; the state that was looked at may be a little later.
-    for (let at = index; at <= appliedIndex; at += 1) if (this.#world.ledger.tenureAt(wait.key, at) === null) return;
+    for (let at = index; at <= appliedIndex; at += 1) {
+      const tenure = this.#world.ledger.tenureAt(wait.key, at);
+      // An entry that ends a tenure and grants the lease to who waited for it is a vacancy.
+      if (tenure === null || (tenure.fence === at && at > wait.floor)) return;
+    }
     const tenure = this.#world.ledger.tenureAt(wait.key, appliedIndex);
     throw new Violation(
       this.name,

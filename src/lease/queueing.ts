@@ -1,0 +1,164 @@
+// The rules of waiting: who may queue, whose turn it is when a lease ends, and how a waiter leaves.
+import type { Claiming } from './claiming.ts';
+import { deniedOutcome, done, leaseNotFound } from './claiming.ts';
+import type { Claims } from './claims.ts';
+import type { ClaimCommand, Command, LeaseId } from './commands.ts';
+import { deadlineAfter } from './expiry-queue.ts';
+import { claimIdOf, leaseKeyOf } from './lease-key.ts';
+import type { Lessor } from './lessor.ts';
+import { LEASE_WAITERS_MAX, WAITERS_MAX } from './limits.ts';
+import type { Outcome } from './outcomes.ts';
+import type { Standing } from './standing.ts';
+import { type Life, Waiter, type Waiters } from './waiters.ts';
+
+type CommandOf<Kind extends Command['kind']> = Extract<Command, { readonly kind: Kind }>;
+
+/** A waiter's wait is over without a word of its own caller. */
+export interface TurnEnd extends Life {
+  readonly ticket: number;
+  /** Of its claim, as if it had been made by the present entry; null when its place is gone and it must ask again. */
+  readonly outcome: Outcome | null;
+}
+
+/** Keeps the lines. Invariant, after each entry: nobody waits for a lease that is free, and nobody for one that he holds. */
+export class Queueing {
+  readonly #standing: Standing;
+  readonly #claims: Claims;
+  readonly #lessor: Lessor;
+  readonly #claiming: Claiming;
+  readonly #waiters: Waiters;
+  /** Leases that ended in the present entry and are waited for, in order. */
+  #vacated: string[] = [];
+  #ended: TurnEnd[] = [];
+
+  constructor(standing: Standing, claims: Claims, lessor: Lessor, claiming: Claiming, waiters: Waiters) {
+    this.#standing = standing;
+    this.#claims = claims;
+    this.#lessor = lessor;
+    this.#claiming = claiming;
+    this.#waiters = waiters;
+  }
+
+  /** A claim that is ready to wait: decided at once when nobody else holds the lease, else it takes its place in the line. */
+  claim(command: ClaimCommand, waitMs: number, origin: Life): Outcome {
+    const id = claimIdOf(command.key);
+    const held = this.#claims.get(id);
+    const session = command.kind === 'claim-session' ? command.session : null;
+    if (held === undefined || held.holder === command.holder) {
+      const outcome = this.#claiming.carryOut(command);
+      if (outcome.kind === 'claim' && outcome.created) this.#waiters.granted(this.#waiter(command, waitMs, origin), this.#standing.index);
+      return outcome;
+    }
+    if (session !== null && this.#lessor.get(session) === undefined) return leaseNotFound(session);
+    if (this.#waiters.waitingFor(id) >= LEASE_WAITERS_MAX) return tooMany(`${LEASE_WAITERS_MAX} claims wait for the lease already`);
+    if (this.#waiters.waiting >= WAITERS_MAX) return tooMany(`${WAITERS_MAX} claims wait already`);
+    this.#waiters.add(this.#waiter(command, waitMs, origin));
+    return { kind: 'queued', ticket: this.#standing.index };
+  }
+
+  /**
+   * A waiter's caller waits no more. If its turn came first, that stands, unless the caller has gone without an answer and nobody has
+   * touched the tenure since: then it ends.
+   */
+  leave(command: CommandOf<'leave'>): Outcome {
+    const waiter = this.#waiters.get(command.ticket);
+    if (waiter === undefined) return done;
+    const { claimId, grantedFence } = waiter.fields;
+    const claim = this.#claims.get(claimId);
+    if (grantedFence === 0) {
+      this.#waiters.remove(waiter);
+      return command.giveBack || claim === undefined ? done : deniedOutcome(claim, this.#claims, this.#standing);
+    }
+    if (command.giveBack && claim !== undefined) this.#claims.end(claim, 'released');
+    return done;
+  }
+
+  /** Nobody is there any more to be told of a turn at that node. */
+  drop(life: Life): Outcome {
+    for (const waiter of this.#waiters.upTo(life)) this.#giveUp(waiter, null);
+    return done;
+  }
+
+  /** A waiter is overdue: its own node would have taken it out long ago. */
+  expire(ticket: number, deadlineMs: number): void {
+    const waiter = this.#waiters.get(ticket);
+    if (waiter?.fields.grantedFence === 0 && waiter.deadlineMs === deadlineMs) this.#giveUp(waiter, null);
+  }
+
+  /** A claim by a session that has ended must never be granted (etcd #11456): it is told at once. */
+  sessionEnded(session: LeaseId): void {
+    for (const waiter of this.#waiters.bySession(session)) this.#giveUp(waiter, leaseNotFound(session));
+  }
+
+  /** A tenure ended: its line is looked at when all that the present entry does is done. */
+  vacated(claimId: string): void {
+    this.#waiters.touched(claimId);
+    if (this.#waiters.waitingFor(claimId) > 0) this.#vacated.push(claimId);
+  }
+
+  /** At the end of an entry: gives what it vacated to whoever is next. Returns whose wait is over by it, in order. */
+  settle(): readonly TurnEnd[] {
+    if (this.#vacated.length > 0) {
+      for (const claimId of this.#vacated) this.#grantNext(claimId);
+      this.#vacated = [];
+    }
+    if (this.#ended.length === 0) return none;
+    const ended = this.#ended;
+    this.#ended = [];
+    return ended;
+  }
+
+  #waiter(command: ClaimCommand, waitMs: number, { node, incarnation }: Life): Waiter {
+    const { index, timeMs } = this.#standing;
+    const claimId = claimIdOf(command.key);
+    return new Waiter({
+      ticket: index,
+      turn: this.#waiters.turnOf(claimId, command.holder) ?? index,
+      claimId,
+      holder: command.holder,
+      session: command.kind === 'claim-session' ? command.session : null,
+      durationMs: command.kind === 'claim' ? command.durationMs : 0,
+      node,
+      incarnation,
+      endMs: deadlineAfter(timeMs, waitMs),
+      grantedFence: 0,
+    });
+  }
+
+  /** All requests of the first holder get the lease, each as if it were made now: the first begins the tenure, the others repeat it. */
+  #grantNext(claimId: string): void {
+    while (this.#claims.get(claimId) === undefined) {
+      const requests = this.#waiters.first(claimId);
+      if (requests.length === 0) return;
+      const alive = requests.filter((waiter) => waiter.fields.endMs >= this.#standing.timeMs);
+      for (const waiter of requests) if (!alive.includes(waiter)) this.#giveUp(waiter, null);
+      for (const waiter of alive) {
+        const outcome = this.#claiming.carryOut(claimOf(waiter));
+        if (alive.length === 1 && outcome.kind === 'claim') {
+          this.#waiters.granted(waiter, outcome.claim.fence);
+          this.#tell(waiter, outcome);
+        } else this.#giveUp(waiter, outcome);
+      }
+    }
+  }
+
+  #giveUp(waiter: Waiter, outcome: Outcome | null): void {
+    this.#waiters.remove(waiter);
+    this.#tell(waiter, outcome);
+  }
+
+  #tell({ fields: { ticket, node, incarnation } }: Waiter, outcome: Outcome | null): void {
+    this.#ended.push({ ticket, node, incarnation, outcome });
+  }
+}
+
+const none: readonly TurnEnd[] = [];
+
+function claimOf({ fields: { claimId, holder, session, durationMs } }: Waiter): ClaimCommand {
+  const key = leaseKeyOf(claimId);
+  return session === null ? { kind: 'claim', key, holder, durationMs } : { kind: 'claim-session', key, holder, session };
+}
+
+function tooMany(detail: string): Outcome {
+  return { kind: 'refused', refusal: { code: 'overloaded', detail } };
+}

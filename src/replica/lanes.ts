@@ -1,0 +1,12 @@
+// Who is let in when there is too much to do: what keeps a lease or gives one back before what wants a new one.
+import type { Command } from '../lease/commands.ts';
+
+/** Renewals and whatever shortens a queue; claims and writes are shed first. */
+export function isPreferred({ kind }: Command): boolean {
+  return kind === 'renew' || kind === 'extend' || kind === 'release' || kind === 'leave';
+}
+
+/** Whether one more request may enter where `count` wait and `max` may: others than the preferred have 7/8 of the room. */
+export function isAdmitted(command: Command, count: number, max: number): boolean {
+  return count < (isPreferred(command) ? max : (max * 7) / 8);
+}
