@@ -12,6 +12,7 @@ import { deleteChange, putChange } from './kv-routes.ts';
 import { acceptClaim, claimCheck, claimCommand, extendChange, keyOf, releaseChange } from './lease-routes.ts';
 import { renewChange } from './lessor-routes.ts';
 import { type Change, sendBody } from './reply.ts';
+import { readRequestKey } from './request-key.ts';
 
 /** A compiled schema. */
 interface Validator {
@@ -41,6 +42,7 @@ export function batchRoutes(server: ApiServer, api: Api): void {
     const validatorOf = (kind: BatchKind): Validator => request.compileValidationSchema(BATCH_OPS[kind]) as Validator;
     runBatch(
       service,
+      readRequestKey(request.raw.headers),
       ops.map((op) => readOp(api, op, validatorOf)),
       (answers) => {
         const results: BatchResult[] = answers.map(({ status, body }) => ({ status, body }));

@@ -2,6 +2,7 @@
 import type { ReadView, Service, Settled } from '../replica/service.ts';
 import { type Answer, problemAnswer } from './answer.ts';
 import { type Change, settledAnswer } from './reply.ts';
+import { keyOfOperation, once } from './request-key.ts';
 
 /** One operation: a change, a look at the state, or one whose answer is known already because its fields are wrong. */
 export type BatchOp =
@@ -9,9 +10,17 @@ export type BatchOp =
   | { readonly kind: 'check'; readonly answer: (view: ReadView) => Answer }
   | { readonly kind: 'refused'; readonly answer: Answer };
 
-/** Carries the operations out in order; `done` gets their answers once all have one. */
-export function runBatch(service: Service, ops: readonly BatchOp[], done: (answers: readonly Answer[]) => void): void {
-  new Batch(service, ops, done).run();
+/**
+ * Carries the operations out in order; `done` gets their answers once all have one. Under a `requestKey` each change is remembered with
+ * its place.
+ */
+export function runBatch(
+  service: Service,
+  requestKey: string | null,
+  ops: readonly BatchOp[],
+  done: (answers: readonly Answer[]) => void,
+): void {
+  new Batch(service, requestKey, ops, done).run();
 }
 
 /** A change under way, and the checks that wait for it: what they are to see is the state right after it. */
@@ -27,6 +36,7 @@ interface Check {
 
 class Batch {
   readonly #service: Service;
+  readonly #requestKey: string | null;
   readonly #ops: readonly BatchOp[];
   readonly #done: (answers: readonly Answer[]) => void;
   readonly #answers: Answer[];
@@ -36,8 +46,9 @@ class Batch {
   /** Changes that have not settled, in order. They settle in this order, too, unless they fail. */
   readonly #underWay = new Set<UnderWay>();
 
-  constructor(service: Service, ops: readonly BatchOp[], done: (answers: readonly Answer[]) => void) {
+  constructor(service: Service, requestKey: string | null, ops: readonly BatchOp[], done: (answers: readonly Answer[]) => void) {
     this.#service = service;
+    this.#requestKey = requestKey;
     this.#ops = ops;
     this.#done = done;
     this.#answers = new Array<Answer>(ops.length);
@@ -74,7 +85,7 @@ class Batch {
   #submit(place: number, { command, accept }: Change): void {
     const underWay: UnderWay = { place, checks: [] };
     this.#underWay.add(underWay);
-    this.#service.submit(command, (settled) => {
+    this.#service.submit(once(keyOfOperation(this.#requestKey, place), command), (settled) => {
       this.#underWay.delete(underWay);
       this.#look(underWay.checks, settled);
       this.#answer(place, settledAnswer(settled, accept));

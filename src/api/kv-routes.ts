@@ -21,12 +21,12 @@ export function kvRoutes(server: ApiServer, api: Api): void {
 
   server.put(KEY_URL, { schema: { params: KeyPath, body: PutBody, response: { 200: KeyReply } } }, (request, reply) => {
     const assert = readAssertions(request.headers, request.body.assert);
-    change(api, reply, putChange(request.params.key, request.body, assert, readPrecondition(request.headers)));
+    change(api, request, reply, putChange(request.params.key, request.body, assert, readPrecondition(request.headers)));
   });
 
   server.delete(KEY_URL, { schema: { params: KeyPath, body: DeleteBody }, preValidation: allowEmptyBody }, (request, reply) => {
     const assert = readAssertions(request.headers, request.body.assert);
-    change(api, reply, deleteChange(request.params.key, assert, readPrecondition(request.headers)));
+    change(api, request, reply, deleteChange(request.params.key, assert, readPrecondition(request.headers)));
   });
 
   server.get(

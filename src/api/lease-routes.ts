@@ -3,13 +3,14 @@ import { CheckBody, CheckReply, ClaimBody, ClaimPath, ClaimShape, ExtendBody } f
 import { checkHolderName } from '../contract/secretaries.ts';
 import type { ClaimCommand, LeaseKey } from '../lease/commands.ts';
 import type { ClaimView, Outcome } from '../lease/outcomes.ts';
-import type { Failure, ReadView } from '../replica/service.ts';
+import type { Failure, ReadView, Settled } from '../replica/service.ts';
 import { type Answer, sendAnswer } from './answer.ts';
-import type { Api, ApiReply, ApiServer } from './api.ts';
+import type { Api, ApiReply, ApiRequest, ApiServer } from './api.ts';
 import { invalidArgument, sendProblem } from './errors.ts';
 import { onHangUp } from './hang-up.ts';
 import { readConsistency, readInteger, readText } from './query.ts';
 import { acceptDone, type Change, change, notHeld, outcomeOf, read, settledAnswer } from './reply.ts';
+import { readRequestKey } from './request-key.ts';
 
 /** Path of one lease. */
 export const LEASE_URL = '/v1/leases/:namespace/:model/:lease';
@@ -23,12 +24,12 @@ export function leaseRoutes(server: ApiServer, api: Api): void {
   server.put(LEASE_URL, { schema: { params: ClaimPath, body: ClaimBody, response: CLAIM_REPLIES } }, (request, reply) => {
     const command = claimCommand(keyOf(request.params), request.body);
     const waitMs = request.body.waitMs ?? 0;
-    if (waitMs === 0) change(api, reply, { command, accept: acceptClaim });
-    else claimInTurn(api, reply, command, waitMs);
+    if (waitMs === 0) change(api, request, reply, { command, accept: acceptClaim });
+    else claimInTurn(api, request, reply, command, waitMs);
   });
 
   server.post(`${LEASE_URL}/extend`, { schema: { params: ClaimPath, body: ExtendBody, response: CLAIM_REPLIES } }, (request, reply) => {
-    change(api, reply, extendChange(keyOf(request.params), request.body));
+    change(api, request, reply, extendChange(keyOf(request.params), request.body));
   });
 
   server.delete(LEASE_URL, { schema: { params: ClaimPath }, config: { query: ['holder', 'fence'] } }, (request, reply) => {
@@ -36,7 +37,7 @@ export function leaseRoutes(server: ApiServer, api: Api): void {
     const holder = readText(request, 'holder');
     if (holder === null) throw invalidArgument('the query must have a holder');
     const fence = readInteger(request, 'fence', 0, Number.MAX_SAFE_INTEGER);
-    change(api, reply, releaseChange(key, holder, fence));
+    change(api, request, reply, releaseChange(key, holder, fence));
   });
 
   server.get(
@@ -120,19 +121,21 @@ export function claimCheck(key: LeaseKey, { holder, attempt = 0 }: CheckBody): (
 }
 
 // Waits for the lease as long as it takes, the wait is over, the caller hangs up or the node stops.
-function claimInTurn(api: Api, reply: ApiReply, command: ClaimCommand, waitMs: number): void {
+function claimInTurn(api: Api, request: ApiRequest, reply: ApiReply, command: ClaimCommand, waitMs: number): void {
   const { service } = api;
+  const requestKey = readRequestKey(request.raw.headers);
   let leave: (failure: Failure | null) => void = () => undefined;
   const endWait = api.waits.begin(() => leave({ definite: true, code: 'stopping', detail: 'the node is stopping' }));
   const forget = onHangUp(reply, () => {
     endWait();
     leave(null);
   });
-  leave = service.claimInTurn(command, waitMs, (settled) => {
+  const settle = (settled: Settled): void => {
     endWait();
     forget();
     sendAnswer(service, reply, settledAnswer(settled, acceptClaim));
-  });
+  };
+  leave = service.claimInTurn(command, waitMs, settle, requestKey);
 }
 
 /** Tells how a claim went: 201 for a new tenure, 200 for one that goes on. */

@@ -20,7 +20,7 @@ export function lessorRoutes(server: ApiServer, api: Api): void {
 
   server.post(GRANTS_URL, { schema: { body: GrantBody, response: replies } }, (request, reply) => {
     const { id = '0', ttlMs } = request.body;
-    change(api, reply, { command: { kind: 'grant', id: id === '0' ? null : id, ttlMs }, accept: acceptGrant });
+    change(api, request, reply, { command: { kind: 'grant', id: id === '0' ? null : id, ttlMs }, accept: acceptGrant });
   });
 
   server.get(
@@ -60,22 +60,22 @@ export function lessorRoutes(server: ApiServer, api: Api): void {
     `${GRANTS_URL}/:id/renew`,
     { schema: { params: GrantPath, body: NoBody, response: replies }, preValidation: allowEmptyBody },
     (request, reply) => {
-      change(api, reply, renewChange(service, request.params.id));
+      change(api, request, reply, renewChange(service, request.params.id));
     },
   );
 
   server.delete(`${GRANTS_URL}/:id`, { schema: { params: GrantPath, body: NoBody }, preValidation: allowEmptyBody }, (request, reply) => {
-    change(api, reply, { command: { kind: 'revoke', id: existing(service, request.params.id) }, accept: acceptDone });
+    change(api, request, reply, { command: { kind: 'revoke', id: existing(service, request.params.id) }, accept: acceptDone });
   });
 
   const attachment = { schema: { params: GrantKeyPath, body: NoBody }, preValidation: allowEmptyBody };
   server.put(`${GRANTS_URL}/:id/keys/:key`, attachment, (request, reply) => {
     const { id, key } = request.params;
-    change(api, reply, { command: { kind: 'attach', id: existing(service, id), key }, accept: acceptDone });
+    change(api, request, reply, { command: { kind: 'attach', id: existing(service, id), key }, accept: acceptDone });
   });
   server.delete(`${GRANTS_URL}/:id/keys/:key`, attachment, (request, reply) => {
     const { id, key } = request.params;
-    change(api, reply, { command: { kind: 'detach', id: existing(service, id), key }, accept: acceptDone });
+    change(api, request, reply, { command: { kind: 'detach', id: existing(service, id), key }, accept: acceptDone });
   });
 }
 

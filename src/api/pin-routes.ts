@@ -10,10 +10,16 @@ import { acceptDone, change, read, sendBody } from './reply.ts';
 export function pinRoutes(server: ApiServer, api: Api): void {
   const schema = { schema: { params: PinPath, body: NoBody }, preValidation: allowEmptyBody };
   server.put(`${LEASE_URL}/pins/:entity`, schema, (request, reply) => {
-    change(api, reply, { command: { kind: 'pin', key: keyOf(request.params), entity: request.params.entity }, accept: acceptDone });
+    change(api, request, reply, {
+      command: { kind: 'pin', key: keyOf(request.params), entity: request.params.entity },
+      accept: acceptDone,
+    });
   });
   server.delete(`${LEASE_URL}/pins/:entity`, schema, (request, reply) => {
-    change(api, reply, { command: { kind: 'unpin', key: keyOf(request.params), entity: request.params.entity }, accept: acceptDone });
+    change(api, request, reply, {
+      command: { kind: 'unpin', key: keyOf(request.params), entity: request.params.entity },
+      accept: acceptDone,
+    });
   });
 
   const config = { query: ['consistency'] };

@@ -1,11 +1,12 @@
 // From what the service says to what HTTP says: changes, refusals, failures and reads.
 import { assert, unreachable } from '../assert.ts';
-import type { Command } from '../lease/commands.ts';
+import type { BareCommand } from '../lease/commands.ts';
 import type { Outcome, Refusal } from '../lease/outcomes.ts';
 import type { Failure, ReadView, Service, Settled } from '../replica/service.ts';
 import { type Answer, DONE, problemAnswer, sendAnswer } from './answer.ts';
 import type { Api, ApiReply, ApiRequest } from './api.ts';
 import { readConsistency } from './query.ts';
+import { once, readRequestKey } from './request-key.ts';
 import { stamp } from './stamp.ts';
 
 /** Sends a body with its status. */
@@ -17,14 +18,16 @@ export function sendBody(service: Service, reply: ApiReply, status: number, body
 
 /** A change as a call wants it: what goes into the log, and how its success is told. Both of a batch and of a call of its own. */
 export interface Change {
-  readonly command: Command;
+  readonly command: BareCommand;
   readonly accept: (outcome: Outcome, index: number) => Answer;
 }
 
 /** Carries out a change and answers. No promise, one closure: this is the hot path. */
-export function change(api: Api, reply: ApiReply, { command, accept }: Change): void {
+export function change(api: Api, request: ApiRequest, reply: ApiReply, { command, accept }: Change): void {
   const { service } = api;
-  service.submit(command, (settled) => sendAnswer(service, reply, settledAnswer(settled, accept)));
+  service.submit(once(readRequestKey(request.raw.headers), command), (settled) =>
+    sendAnswer(service, reply, settledAnswer(settled, accept)),
+  );
 }
 
 /** How a change that has settled is told. */

@@ -26,7 +26,7 @@ export function txnRoutes(server: ApiServer, api: Api): void {
       const answer: TxnReply = { succeeded, results: results.map((result, at) => resultBody(ops[at], result)), index };
       return { status: 200, body: answer, headers: null };
     };
-    change(api, reply, { command, accept });
+    change(api, request, reply, { command, accept });
   });
 }
 

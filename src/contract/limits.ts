@@ -45,3 +45,16 @@ export const RETRY_AFTER_MIN_S = 1;
 
 /** A watch is never silent for longer than this, in milliseconds. */
 export const WATCH_SILENCE_MAX_MS = 15_000;
+
+/** Outcomes remembered by `idempotency-key`: at most so many, and none longer than this in milliseconds of lease time. */
+export const REMEMBERED_MAX = 100_000;
+export const REMEMBERED_FOR_MS = 600_000;
+
+/** Claims that wait for one lease, and in all; one more is `429 overloaded`. */
+export const LEASE_WAITERS_MAX = 10_000;
+export const WAITERS_MAX = 65_536;
+
+/** Pins on one lease, leases with pins, and keys and claims that live by one granted lease; one more is `429 overloaded`. */
+export const LEASE_PINS_MAX = 1_000;
+export const PINNED_LEASES_MAX = 100_000;
+export const LEASE_KEYS_MAX = 100_000;

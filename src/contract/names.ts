@@ -96,3 +96,11 @@ function isForbiddenInName(code: number): boolean {
     code === 0xfeff
   );
 }
+
+/** Whether a text may stand in the header `idempotency-key`. */
+export function isRequestKey(text: string): boolean {
+  return /^[\x21-\x7e]{1,256}$/.test(text);
+}
+
+/** The rule for it, as the end of a sentence that begins with "must have". */
+export const REQUEST_KEY_RULE = '1 to 256 characters of visible ASCII';

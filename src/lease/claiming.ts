@@ -3,6 +3,7 @@ import type { Claim, Claims } from './claims.ts';
 import type { ClaimCommand, Command, LeaseKey } from './commands.ts';
 import { claimIdOf } from './lease-key.ts';
 import type { Lessor } from './lessor.ts';
+import { LEASE_KEYS_MAX, LEASE_PINS_MAX, PINNED_LEASES_MAX } from './limits.ts';
 import type { HolderFact, Outcome } from './outcomes.ts';
 import type { Standing } from './standing.ts';
 import type { Waiters } from './waiters.ts';
@@ -20,6 +21,16 @@ export function holderFact(claim: Claim | undefined): HolderFact {
 /** A lease id that names no granted lease. */
 export function leaseNotFound(id: string): Outcome {
   return { kind: 'refused', refusal: { code: 'lease-not-found', id } };
+}
+
+/** A lease by which as many keys and claims live as may. */
+export function leaseFull(id: string): Outcome {
+  return tooMany(`${LEASE_KEYS_MAX} keys and claims live by lease ${id} already`);
+}
+
+/** There are as many of something as there may be. */
+export function tooMany(detail: string): Outcome {
+  return { kind: 'refused', refusal: { code: 'overloaded', detail } };
 }
 
 /** What a claim is told while somebody else holds the lease. */
@@ -63,6 +74,7 @@ export class Claiming {
     if (claim !== undefined && claim.holder !== command.holder) return deniedOutcome(claim, this.#claims, this.#standing);
     const session = this.#lessor.get(command.session);
     if (session === undefined) return leaseNotFound(command.session);
+    if (claim?.session !== session && !session.hasRoomFor(1)) return leaseFull(session.id);
     if (claim === undefined) return this.#held(command.key, this.#claims.beginBySession(id, command.holder, session), true);
     this.#waiters.touched(id);
     this.#claims.moveToSession(claim, session);
@@ -87,8 +99,10 @@ export class Claiming {
   /** Needs no holder and is kept for the next one. */
   pin(command: CommandOf<'pin' | 'unpin'>): Outcome {
     const id = claimIdOf(command.key);
-    if (command.kind === 'pin') this.#claims.pin(id, command.entity);
-    else this.#claims.unpin(id, command.entity);
+    if (command.kind === 'unpin') this.#claims.unpin(id, command.entity);
+    else if (!this.#claims.mayPin(id, command.entity)) {
+      return tooMany(`the lease has ${LEASE_PINS_MAX} pins, or ${PINNED_LEASES_MAX} leases have some already`);
+    } else this.#claims.pin(id, command.entity);
     return done;
   }
 

@@ -143,6 +143,11 @@ export class Claims {
     if (this.#pins.entities(id) !== before) this.#events.pin('pinned', id, claim, entity);
   }
 
+  /** Whether there is room for that pin, or it is there already. */
+  mayPin(id: string, entity: string): boolean {
+    return this.#pins.hasRoomFor(id, entity);
+  }
+
   unpin(id: string, entity: string): void {
     const claim = this.#claims.get(id);
     const before = this.#pins.entities(id);

@@ -1,6 +1,6 @@
 // Commands as positional arrays, the form in which they stand in the log; reading one back believes nothing.
 import { unreachable } from '../assert.ts';
-import type { Command } from './commands.ts';
+import type { BareCommand, Command } from './commands.ts';
 import {
   assertionTuple,
   isDuration,
@@ -9,6 +9,7 @@ import {
   isName,
   isNumber,
   isNumberOrNull,
+  isRequestKey,
   isStoreKey,
   isValue,
   names,
@@ -69,6 +70,8 @@ export function toTuple(command: Command): unknown[] {
         command.success.map(opTuple),
         command.failure.map(opTuple),
       ];
+    case 'once':
+      return [command.kind, command.key, toTuple(command.command)];
     case 'expire':
       return [command.kind, command.term, command.items.map((item) => [item.id, item.deadlineMs])];
     default:
@@ -157,6 +160,12 @@ export function fromTuple(tuple: unknown): Command | null {
       const failure = readList(t[4], readOp);
       return assert && compare && success && failure ? { kind: t[0], assert, compare, success, failure } : null;
     }
+    case 'once': {
+      const [kind, key, inner] = t;
+      if (t.length !== 3 || !isRequestKey(key) || isNested(inner)) return null;
+      const command = fromTuple(inner);
+      return command !== null && isCallersOwn(command) ? { kind, key, command } : null;
+    }
     case 'expire': {
       const [kind, term, list] = t;
       const items = readList(list, readExpireItem);
@@ -164,5 +173,23 @@ export function fromTuple(tuple: unknown): Command | null {
     }
     default:
       return null;
+  }
+}
+
+/** Looked at before it is read, so that no depth of nesting is ever followed. */
+function isNested(tuple: unknown): boolean {
+  return Array.isArray(tuple) && tuple[0] === 'once';
+}
+
+/** What callers ask for, as against what nodes tell the log for themselves. */
+function isCallersOwn(command: Command): command is BareCommand {
+  switch (command.kind) {
+    case 'once':
+    case 'leave':
+    case 'drop-waiters':
+    case 'expire':
+      return false;
+    default:
+      return true;
   }
 }

@@ -52,7 +52,7 @@ export type ClaimCommand =
   /** The same, living by a granted lease. A claim of the same holder moves to it and keeps its fence. */
   | ({ readonly kind: 'claim-session'; readonly key: LeaseKey; readonly holder: string; readonly session: LeaseId } & Patience);
 
-export type Command =
+export type BareCommand =
   | ClaimCommand
   /**
    * The claim that queued with the entry `ticket` waits no more. `giveBack`: its caller has gone unanswered, so a tenure that it was
@@ -86,6 +86,14 @@ export type Command =
     }
   /** Proposed by the primary lessor only. An item whose lease was renewed, pinned or ended since is skipped; a foreign term voids all. */
   | { readonly kind: 'expire'; readonly term: number; readonly items: readonly ExpireItem[] };
+
+export type Command =
+  | BareCommand
+  /**
+   * A command of a caller's under a key that it chose: carried out once within the bounds of `limits.ts`; a repeat is told the outcome and
+   * index of the first. Never around what nodes tell the log for themselves (leave, drop-waiters, expire).
+   */
+  | { readonly kind: 'once'; readonly key: string; readonly command: BareCommand };
 
 /** `id` as the expiry queue knows it (also for the lease that a plain claim makes for itself), and the deadline that was seen. */
 export interface ExpireItem {

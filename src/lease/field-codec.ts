@@ -1,7 +1,7 @@
 // The fields of commands as they stand in the log, and reading them back in disbelief.
 import { unreachable } from '../assert.ts';
 import type { Assertion, Compare, ExpireItem, LeaseId, LeaseKey, Precondition, TxnOp } from './commands.ts';
-import { leaseIdProblem, nameProblem, storeKeyProblem, storePrefixProblem, valueProblem } from './names.ts';
+import { leaseIdProblem, nameProblem, requestKeyProblem, storeKeyProblem, storePrefixProblem, valueProblem } from './names.ts';
 
 /** The three parts of a lease's name. */
 export function names(key: LeaseKey): string[] {
@@ -134,6 +134,11 @@ export function readList<Item>(value: unknown, read: (item: unknown) => Item | n
 /** A name by the rule for all. */
 export function isName(value: unknown): value is string {
   return typeof value === 'string' && nameProblem(value) === null;
+}
+
+/** A caller's key. */
+export function isRequestKey(value: unknown): value is string {
+  return typeof value === 'string' && requestKeyProblem(value) === null;
 }
 
 /** A key of the store. */

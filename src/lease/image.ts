@@ -13,9 +13,11 @@ import {
   pinsContent,
   readRecord,
   recordLetters,
+  rememberedContent,
   standingContent,
   waiterContent,
 } from './records.ts';
+import type { Remembered, RememberedOutcomes } from './remembered.ts';
 import { ShardedMap } from './sharded-map.ts';
 import type { Standing } from './standing.ts';
 import { Waiter, type Waiters } from './waiters.ts';
@@ -51,24 +53,37 @@ export class Image {
   readonly #keys: KeySpace;
   readonly #lessor: Lessor;
   readonly #pins: Pins;
+  readonly #remembered: RememberedOutcomes;
   readonly #waiters: Waiters;
   readonly #sections: readonly Section[];
   /** Leases that a record has named, but whose own record has not been read yet. */
   readonly #promised = new ShardedMap<Lease>();
+  /** Kept back like the waiters. */
+  #outcomes: Remembered[] = [];
   /** Kept back until all have been read, because their order is that of their tickets. */
   #queued: Waiter[] = [];
   #standingRead = false;
   #greatestRevision = 0;
 
-  constructor(standing: Standing, claims: Claims, keys: KeySpace, lessor: Lessor, pins: Pins, waiters: Waiters) {
+  constructor(
+    standing: Standing,
+    claims: Claims,
+    keys: KeySpace,
+    lessor: Lessor,
+    pins: Pins,
+    remembered: RememberedOutcomes,
+    waiters: Waiters,
+  ) {
     this.#standing = standing;
     this.#claims = claims;
     this.#keys = keys;
     this.#lessor = lessor;
     this.#pins = pins;
+    this.#remembered = remembered;
     this.#waiters = waiters;
     this.#sections = [
       section(recordLetters.claim, claims.changes, (id) => claims.get(id), claimContent),
+      section(recordLetters.remembered, remembered.changes, (key) => remembered.get(key), rememberedContent),
       section(recordLetters.key, keys.changes, (id) => keys.get(id), keyContent),
       section(recordLetters.lease, lessor.changes, (id) => lessor.get(id), leaseContent),
       section(recordLetters.standing, standing.changes, () => standing, standingContent),
@@ -109,6 +124,7 @@ export class Image {
   /** All records in order of their names. */
   *dump(): Generator<readonly [name: string, content: unknown], void, undefined> {
     for (const claim of this.#claims.all()) yield [recordLetters.claim + claim.id, claimContent(claim)];
+    for (const remembered of this.#remembered.all()) yield [recordLetters.remembered + remembered.key, rememberedContent(remembered)];
     for (const record of this.#keys.range('')) yield [recordLetters.key + record.key, keyContent(record)];
     for (const lease of this.#lessor.all()) yield [recordLetters.lease + lease.id, leaseContent(lease)];
     yield [recordLetters.standing, standingContent(this.#standing)];
@@ -140,6 +156,11 @@ export class Image {
       case 'pins':
         once(this.#claims.restorePins({ claimId: record.claimId, entities: record.entities, savedChecksum: checksum }), name);
         break;
+      case 'remembered': {
+        const { kind: _kind, ...fields } = record;
+        this.#outcomes.push({ ...fields, savedChecksum: checksum });
+        break;
+      }
       case 'waiter': {
         const waiter = new Waiter(record.fields);
         waiter.savedChecksum = checksum;
@@ -162,6 +183,7 @@ export class Image {
   finishRestore(index: number): void {
     for (const id of this.#promised.keys()) throw new ImageError(`the image names lease ${id}, which it lacks`);
     this.#restoreWaiters(index);
+    this.#restoreOutcomes(index);
     if (!this.#standingRead) {
       if (index > 0 || this.#claims.size > 0 || this.#greatestRevision > 0) throw new ImageError('the image lacks its time and revision');
       return;
@@ -202,6 +224,15 @@ export class Image {
           : claim?.holder === holder && claim.fence === grantedFence;
       if (!fits || ticket > index) throw new ImageError(`the image's waiter ${ticket} does not fit what it has of the lease`);
       once(this.#waiters.restore(waiter), recordLetters.waiter + ticket);
+    }
+  }
+
+  #restoreOutcomes(index: number): void {
+    const inOrder = this.#outcomes.sort((a, b) => a.index - b.index || a.position - b.position);
+    this.#outcomes = [];
+    for (const remembered of inOrder) {
+      if (remembered.index > index) throw new ImageError(`the image remembers entry ${remembered.index}, which it has not seen`);
+      once(this.#remembered.restore(remembered), recordLetters.remembered + remembered.key);
     }
   }
 

@@ -4,6 +4,7 @@ import { Changes, type Saved } from './changes.ts';
 import type { LeaseId } from './commands.ts';
 import { deadlineAfter, type Expiring, type ExpiryQueue } from './expiry-queue.ts';
 import { isClaimId, leaseKeyOf } from './lease-key.ts';
+import { LEASE_KEYS_MAX } from './limits.ts';
 import { compareLeaseIds } from './names.ts';
 import type { GrantView, Page } from './outcomes.ts';
 import { ShardedMap } from './sharded-map.ts';
@@ -26,6 +27,11 @@ export class Lease implements Expiring, Saved {
     this.id = id;
     this.ttlMs = ttlMs;
     this.deadlineMs = deadlineMs;
+  }
+
+  /** Whether so many more may live by it. */
+  hasRoomFor(more: number): boolean {
+    return (this.attached?.size ?? 0) + more <= LEASE_KEYS_MAX;
   }
 
   attach(key: string): void {

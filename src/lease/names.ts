@@ -59,6 +59,11 @@ export function valueProblem(value: string): Problem {
   return textProblem(value, valueMaxBytes, true);
 }
 
+/** Judges a caller's key: 1 to 256 characters of visible ASCII, for an operation of a batch its place behind a space. */
+export function requestKeyProblem(key: string): Problem {
+  return /^[\x21-\x7e]{1,256}(?: [0-9]{1,3})?$/.test(key) ? null : 'must have 1 to 256 characters of visible ASCII';
+}
+
 /** Judges a lease id: a decimal string from "1" to "9223372036854775807" without leading zeros. */
 export function leaseIdProblem(id: string): Problem {
   const problem = `must be a decimal string from "1" to "${leaseIdMax}"`;

@@ -71,6 +71,8 @@ export type Outcome =
   | { readonly kind: 'claim'; readonly claim: ClaimView; readonly created: boolean }
   /** The claim waits for its turn; how that ends is told later, under this ticket. */
   | { readonly kind: 'queued'; readonly ticket: number }
+  /** The command was carried out before, by the entry at `index`, with this outcome. */
+  | { readonly kind: 'repeated'; readonly index: number; readonly outcome: Outcome }
   /** Released, pinned, unpinned, revoked, attached, detached, deleted, expired. */
   | { readonly kind: 'done' }
   | { readonly kind: 'grant'; readonly grant: GrantView }

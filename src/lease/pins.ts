@@ -1,6 +1,7 @@
 // Pins: entities that keep a claim from expiring. They belong to the claim's key, whether or not anybody holds it.
 import { Changes, type Saved } from './changes.ts';
 import { leaseKeyOf, type Scope, scopePrefix } from './lease-key.ts';
+import { LEASE_PINS_MAX, PINNED_LEASES_MAX } from './limits.ts';
 import { OrderedMap } from './ordered-map.ts';
 import type { PinView } from './outcomes.ts';
 
@@ -31,6 +32,13 @@ export class Pins {
   /** Sorted; empty where nobody pins. */
   entities(claimId: string): readonly string[] {
     return this.#sets.get(claimId)?.entities ?? none;
+  }
+
+  /** Whether the limits let that pin in; one that is there already is no new one. */
+  hasRoomFor(claimId: string, entity: string): boolean {
+    const set = this.#sets.get(claimId);
+    if (set === undefined) return this.#sets.size < PINNED_LEASES_MAX;
+    return set.entities.length < LEASE_PINS_MAX || set.entities.includes(entity);
   }
 
   /** True if this is the first pin on the key. A pin that is there already changes nothing. */

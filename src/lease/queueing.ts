@@ -1,6 +1,6 @@
 // The rules of waiting: who may queue, whose turn it is when a lease ends, and how a waiter leaves.
 import type { Claiming } from './claiming.ts';
-import { deniedOutcome, done, leaseNotFound } from './claiming.ts';
+import { deniedOutcome, done, leaseNotFound, tooMany } from './claiming.ts';
 import type { Claims } from './claims.ts';
 import type { ClaimCommand, Command, LeaseId } from './commands.ts';
 import { deadlineAfter } from './expiry-queue.ts';
@@ -8,6 +8,7 @@ import { claimIdOf, leaseKeyOf } from './lease-key.ts';
 import type { Lessor } from './lessor.ts';
 import { LEASE_WAITERS_MAX, WAITERS_MAX } from './limits.ts';
 import type { Outcome } from './outcomes.ts';
+import type { Repeats } from './repeats.ts';
 import type { Standing } from './standing.ts';
 import { type Life, Waiter, type Waiters } from './waiters.ts';
 
@@ -27,32 +28,36 @@ export class Queueing {
   readonly #lessor: Lessor;
   readonly #claiming: Claiming;
   readonly #waiters: Waiters;
+  readonly #repeats: Repeats;
   /** Leases that ended in the present entry and are waited for, in order. */
   #vacated: string[] = [];
   #ended: TurnEnd[] = [];
 
-  constructor(standing: Standing, claims: Claims, lessor: Lessor, claiming: Claiming, waiters: Waiters) {
+  constructor(standing: Standing, claims: Claims, lessor: Lessor, claiming: Claiming, waiters: Waiters, repeats: Repeats) {
     this.#standing = standing;
     this.#claims = claims;
     this.#lessor = lessor;
     this.#claiming = claiming;
     this.#waiters = waiters;
+    this.#repeats = repeats;
   }
 
   /** A claim that is ready to wait: decided at once when nobody else holds the lease, else it takes its place in the line. */
-  claim(command: ClaimCommand, waitMs: number, origin: Life): Outcome {
+  claim(command: ClaimCommand, waitMs: number, origin: Life, requestKey: string | null): Outcome {
     const id = claimIdOf(command.key);
     const held = this.#claims.get(id);
     const session = command.kind === 'claim-session' ? command.session : null;
     if (held === undefined || held.holder === command.holder) {
       const outcome = this.#claiming.carryOut(command);
-      if (outcome.kind === 'claim' && outcome.created) this.#waiters.granted(this.#waiter(command, waitMs, origin), this.#standing.index);
+      if (outcome.kind === 'claim' && outcome.created) {
+        this.#waiters.granted(this.#waiter(command, waitMs, origin, requestKey), this.#standing.index);
+      }
       return outcome;
     }
     if (session !== null && this.#lessor.get(session) === undefined) return leaseNotFound(session);
     if (this.#waiters.waitingFor(id) >= LEASE_WAITERS_MAX) return tooMany(`${LEASE_WAITERS_MAX} claims wait for the lease already`);
     if (this.#waiters.waiting >= WAITERS_MAX) return tooMany(`${WAITERS_MAX} claims wait already`);
-    this.#waiters.add(this.#waiter(command, waitMs, origin));
+    this.#waiters.add(this.#waiter(command, waitMs, origin, requestKey));
     return { kind: 'queued', ticket: this.#standing.index };
   }
 
@@ -63,14 +68,19 @@ export class Queueing {
   leave(command: CommandOf<'leave'>): Outcome {
     const waiter = this.#waiters.get(command.ticket);
     if (waiter === undefined) return done;
-    const { claimId, grantedFence } = waiter.fields;
+    const { claimId, grantedFence, requestKey } = waiter.fields;
     const claim = this.#claims.get(claimId);
-    if (grantedFence === 0) {
-      this.#waiters.remove(waiter);
-      return command.giveBack || claim === undefined ? done : deniedOutcome(claim, this.#claims, this.#standing);
+    // A caller that has gone unanswered may ask anew under its key: nothing came of this request.
+    if (command.giveBack) this.#repeats.forget(requestKey);
+    if (grantedFence !== 0) {
+      if (command.giveBack && claim !== undefined) this.#claims.end(claim, 'released');
+      return done;
     }
-    if (command.giveBack && claim !== undefined) this.#claims.end(claim, 'released');
-    return done;
+    this.#waiters.remove(waiter);
+    if (command.giveBack || claim === undefined) return done;
+    const denied = deniedOutcome(claim, this.#claims, this.#standing);
+    this.#repeats.noteTurn(requestKey, claimOf(waiter), denied);
+    return denied;
   }
 
   /** Nobody is there any more to be told of a turn at that node. */
@@ -108,7 +118,7 @@ export class Queueing {
     return ended;
   }
 
-  #waiter(command: ClaimCommand, waitMs: number, { node, incarnation }: Life): Waiter {
+  #waiter(command: ClaimCommand, waitMs: number, { node, incarnation }: Life, requestKey: string | null): Waiter {
     const { index, timeMs } = this.#standing;
     const claimId = claimIdOf(command.key);
     return new Waiter({
@@ -121,6 +131,7 @@ export class Queueing {
       node,
       incarnation,
       endMs: deadlineAfter(timeMs, waitMs),
+      requestKey,
       grantedFence: 0,
     });
   }
@@ -133,7 +144,7 @@ export class Queueing {
       const alive = requests.filter((waiter) => waiter.fields.endMs >= this.#standing.timeMs);
       for (const waiter of requests) if (!alive.includes(waiter)) this.#giveUp(waiter, null);
       for (const waiter of alive) {
-        const outcome = this.#claiming.carryOut(claimOf(waiter));
+        const outcome = this.#turn(waiter);
         if (alive.length === 1 && outcome.kind === 'claim') {
           this.#waiters.granted(waiter, outcome.claim.fence);
           this.#tell(waiter, outcome);
@@ -142,12 +153,22 @@ export class Queueing {
     }
   }
 
+  /** What comes of its claim now, or came of it when another request under the same key was told. */
+  #turn(waiter: Waiter): Outcome {
+    const { requestKey } = waiter.fields;
+    const command = claimOf(waiter);
+    const known = requestKey === null ? null : this.#repeats.find(requestKey, command);
+    return known ?? this.#claiming.carryOut(command);
+  }
+
   #giveUp(waiter: Waiter, outcome: Outcome | null): void {
     this.#waiters.remove(waiter);
     this.#tell(waiter, outcome);
   }
 
-  #tell({ fields: { ticket, node, incarnation } }: Waiter, outcome: Outcome | null): void {
+  #tell(waiter: Waiter, outcome: Outcome | null): void {
+    const { ticket, node, incarnation, requestKey } = waiter.fields;
+    if (outcome?.kind !== 'repeated') this.#repeats.noteTurn(requestKey, claimOf(waiter), outcome);
     this.#ended.push({ ticket, node, incarnation, outcome });
   }
 }
@@ -157,8 +178,4 @@ const none: readonly TurnEnd[] = [];
 function claimOf({ fields: { claimId, holder, session, durationMs } }: Waiter): ClaimCommand {
   const key = leaseKeyOf(claimId);
   return session === null ? { kind: 'claim', key, holder, durationMs } : { kind: 'claim-session', key, holder, session };
-}
-
-function tooMany(detail: string): Outcome {
-  return { kind: 'refused', refusal: { code: 'overloaded', detail } };
 }

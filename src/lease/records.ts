@@ -3,17 +3,21 @@ import type { Claim } from './claims.ts';
 import type { KeyRecord } from './key-space.ts';
 import { claimIdOf, leaseKeyOf } from './lease-key.ts';
 import type { Lease } from './lessor.ts';
-import { leaseIdProblem, nameProblem, storeKeyProblem, valueProblem } from './names.ts';
+import { leaseIdProblem, nameProblem, requestKeyProblem, storeKeyProblem, valueProblem } from './names.ts';
 import type { PinSet } from './pins.ts';
+import type { Remembered } from './remembered.ts';
 import type { Standing } from './standing.ts';
 import type { Waiter, WaiterFields } from './waiters.ts';
 
-/** Version of everything below. Version 1 lacked waiters and is read as an image that has none; any other is refused. */
+/** Version of everything below. Version 1 lacked waiters and remembered outcomes and is read as an image that has none; any other is refused. */
 const imageVersion = 2;
 const readableVersions: readonly unknown[] = [1, imageVersion];
 
-/** A record's name is a letter for its kind and the id of the thing: a claim's key, a key, a lease's id, nothing, a claim's key, a ticket. */
-export const recordLetters = { claim: 'c', key: 'k', lease: 'l', standing: 'm', pins: 'p', waiter: 'w' } as const;
+/**
+ * A record's name is a letter for its kind and the id of the thing: a claim's key, a key, a lease's id, nothing, a claim's key, a
+ * caller's key, a ticket.
+ */
+export const recordLetters = { claim: 'c', key: 'k', lease: 'l', standing: 'm', pins: 'p', remembered: 'i', waiter: 'w' } as const;
 
 /** An image that cannot be what this version saved. Nothing of it may be used. */
 export class ImageError extends Error {
@@ -35,6 +39,7 @@ export type ImageRecord =
     }
   | { readonly kind: 'lease'; readonly id: string; readonly ttlMs: number; readonly deadlineMs: number }
   | { readonly kind: 'pins'; readonly claimId: string; readonly entities: readonly string[] }
+  | ({ readonly kind: 'remembered' } & Omit<Remembered, 'savedChecksum'>)
   | { readonly kind: 'waiter'; readonly fields: WaiterFields }
   | {
       readonly kind: 'standing';
@@ -64,9 +69,13 @@ export function pinsContent(set: PinSet): unknown[] {
   return [...set.entities];
 }
 
+export function rememberedContent({ fingerprint, index, position, timeMs, outcome }: Remembered): unknown[] {
+  return [fingerprint, index, position, timeMs, outcome];
+}
+
 export function waiterContent({ fields }: Waiter): unknown[] {
-  const { turn, claimId, holder, session, durationMs, node, incarnation, endMs, grantedFence } = fields;
-  return [turn, claimId, holder, session, durationMs, node, incarnation, endMs, grantedFence];
+  const { turn, claimId, holder, session, durationMs, node, incarnation, endMs, grantedFence, requestKey } = fields;
+  return [turn, claimId, holder, session, durationMs, node, incarnation, endMs, grantedFence, requestKey];
 }
 
 export function standingContent(standing: Standing): unknown[] {
@@ -104,6 +113,13 @@ function read(letter: string, id: string, content: readonly unknown[]): ImageRec
       }
       return entities.length > 0 && isClaimIdOfNames(id) ? { kind: 'pins', claimId: id, entities } : null;
     }
+    case recordLetters.remembered: {
+      const [fingerprint, index, position, timeMs, outcome] = content;
+      if (content.length !== 5 || !isRequestKey(id) || !isTime(fingerprint)) return null;
+      if (!isCount(index) || !isTime(position) || !isTime(timeMs)) return null;
+      if (typeof outcome !== 'string' || !isOutcomeText(outcome)) return null;
+      return { kind: 'remembered', key: id, fingerprint, index, position, timeMs, outcome };
+    }
     case recordLetters.waiter:
       return readWaiter(id, content);
     case recordLetters.standing: {
@@ -127,19 +143,36 @@ function readClaim(id: string, content: readonly unknown[]): ImageRecord | null 
 }
 
 function readWaiter(id: string, content: readonly unknown[]): ImageRecord | null {
-  const [turn, claimId, holder, session, durationMs, node, incarnation, endMs, grantedFence] = content;
+  const [turn, claimId, holder, session, durationMs, node, incarnation, endMs, grantedFence, requestKey] = content;
   const ticket = Number(id);
-  if (content.length !== 9 || !isCount(ticket) || String(ticket) !== id || !isCount(turn) || turn > ticket) return null;
+  if (content.length !== 10 || !isCount(ticket) || String(ticket) !== id || !isCount(turn) || turn > ticket) return null;
   if (typeof claimId !== 'string' || !isClaimIdOfNames(claimId) || typeof holder !== 'string' || nameProblem(holder) !== null) return null;
   if (!(session === null || isLeaseId(session)) || !isTime(durationMs) || (session === null) !== durationMs > 0) return null;
   if (!isTime(node) || !isTime(incarnation) || !isTime(endMs) || !isTime(grantedFence)) return null;
-  return { kind: 'waiter', fields: { ticket, turn, claimId, holder, session, durationMs, node, incarnation, endMs, grantedFence } };
+  if (!(requestKey === null || isRequestKey(requestKey))) return null;
+  const life = { node, incarnation };
+  return { kind: 'waiter', fields: { ticket, turn, claimId, holder, session, durationMs, ...life, endMs, grantedFence, requestKey } };
 }
 
 function isClaimIdOfNames(id: string): boolean {
   const key = leaseKeyOf(id);
   const named = nameProblem(key.namespace) === null && nameProblem(key.model) === null && nameProblem(key.lease) === null;
   return named && claimIdOf(key) === id;
+}
+
+function isRequestKey(value: unknown): value is string {
+  return typeof value === 'string' && requestKeyProblem(value) === null;
+}
+
+/** Empty, or what was once an outcome; that its fields are whole is left to the checksum over the record. */
+function isOutcomeText(text: string): boolean {
+  if (text === '') return true;
+  try {
+    const outcome: unknown = JSON.parse(text);
+    return typeof outcome === 'object' && outcome !== null && 'kind' in outcome;
+  } catch {
+    return false;
+  }
 }
 
 function isLeaseId(value: unknown): value is string {

@@ -3,7 +3,7 @@ import { assert, unreachable } from '../assert.ts';
 import { Claiming } from './claiming.ts';
 import { Claims } from './claims.ts';
 import { fromTuple } from './command-codec.ts';
-import type { Command, ExpireItem, LeaseId, LeaseKey } from './commands.ts';
+import type { BareCommand, Command, ExpireItem, LeaseId, LeaseKey } from './commands.ts';
 import { type EventId, Events, type StateEvent } from './events.ts';
 import { ExpiryQueue } from './expiry-queue.ts';
 import { type ChangeSet, Image } from './image.ts';
@@ -14,6 +14,8 @@ import { Lessor } from './lessor.ts';
 import type { ClaimView, GrantView, KeyView, Outcome, Page, PinView } from './outcomes.ts';
 import { Pins } from './pins.ts';
 import { Queueing, type TurnEnd } from './queueing.ts';
+import { RememberedOutcomes } from './remembered.ts';
+import { Repeats } from './repeats.ts';
 import { Standing } from './standing.ts';
 import { Transactions } from './transactions.ts';
 import { type Life, Waiters } from './waiters.ts';
@@ -54,6 +56,8 @@ export class StateMachine {
   readonly #lessor = new Lessor(this.#standing, this.#queue);
   readonly #claims: Claims;
   readonly #waiters = new Waiters(this.#queue);
+  readonly #remembered = new RememberedOutcomes(this.#standing);
+  readonly #repeats: Repeats;
   readonly #claiming: Claiming;
   readonly #queueing: Queueing;
   readonly #observer: StateObserver;
@@ -75,10 +79,11 @@ export class StateMachine {
     this.#keys = new KeySpace(this.#standing, events);
     this.#claims = new Claims(this.#standing, this.#queue, this.#pins, events, vacated);
     this.#claiming = new Claiming(this.#standing, this.#claims, this.#lessor, this.#waiters);
-    this.#queueing = new Queueing(this.#standing, this.#claims, this.#lessor, this.#claiming, this.#waiters);
+    this.#repeats = new Repeats(this.#remembered, this.#lessor, this.#keys);
+    this.#queueing = new Queueing(this.#standing, this.#claims, this.#lessor, this.#claiming, this.#waiters, this.#repeats);
     this.#leasing = new Leasing(this.#standing, this.#lessor, this.#claims, this.#pins, this.#keys, this.#queueing);
     this.#transactions = new Transactions(this.#keys, this.#lessor, this.#claims);
-    this.#image = new Image(this.#standing, this.#claims, this.#keys, this.#lessor, this.#pins, this.#waiters);
+    this.#image = new Image(this.#standing, this.#claims, this.#keys, this.#lessor, this.#pins, this.#remembered, this.#waiters);
   }
 
   /** Greatest entry time applied. */
@@ -114,7 +119,7 @@ export class StateMachine {
     const standing = this.#standing;
     const { timeMs, revision, eventIndex } = standing;
     if (entry.timeMs > timeMs) standing.timeMs = entry.timeMs;
-    const outcome = this.#carryOut(readable, entry);
+    const outcome = this.#carryOut(readable, entry, null);
     for (const turn of this.#queueing.settle()) this.#observer.turnEnded?.(turn, entry.index);
     if (standing.timeMs !== timeMs || standing.revision !== revision || standing.eventIndex !== eventIndex) standing.mark();
     return outcome;
@@ -167,6 +172,11 @@ export class StateMachine {
 
   waitingFor(key: LeaseKey): number {
     return this.#waiters.waitingFor(claimIdOf(key));
+  }
+
+  /** How many outcomes are remembered by their callers' keys. */
+  get remembered(): number {
+    return this.#remembered.size;
   }
 
   /** The lives of nodes at which claims wait. */
@@ -233,12 +243,26 @@ export class StateMachine {
     this.#standing.index = index;
   }
 
-  #carryOut(command: Command, { term, origin = nowhere }: EntryContext): Outcome {
+  #once(key: string, command: BareCommand, entry: EntryContext): Outcome {
+    const known = this.#repeats.find(key, command);
+    if (known !== null) {
+      // Whoever repeats a claim relies on it, too: it is not given back for a first caller that has gone.
+      if (known.kind === 'repeated' && 'key' in command && typeof command.key === 'object') this.#waiters.touched(claimIdOf(command.key));
+      return known;
+    }
+    const outcome = this.#carryOut(command, entry, key);
+    this.#repeats.note(key, command, outcome);
+    return outcome;
+  }
+
+  #carryOut(command: Command, entry: EntryContext, requestKey: string | null): Outcome {
     switch (command.kind) {
       case 'claim':
       case 'claim-session':
-        if (command.waitMs !== undefined) return this.#queueing.claim(command, command.waitMs, origin);
+        if (command.waitMs !== undefined) return this.#queueing.claim(command, command.waitMs, entry.origin ?? nowhere, requestKey);
         return this.#claiming.carryOut(command);
+      case 'once':
+        return this.#once(command.key, command.command, entry);
       case 'leave':
         return this.#queueing.leave(command);
       case 'drop-waiters':
@@ -257,7 +281,7 @@ export class StateMachine {
       case 'revoke':
         return this.#leasing.revoke(command.id);
       case 'expire':
-        return this.#leasing.expire(command, term);
+        return this.#leasing.expire(command, entry.term);
       case 'attach':
       case 'detach':
         return this.#transactions.attach(command);

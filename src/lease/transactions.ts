@@ -1,6 +1,6 @@
 // Writes of user keys: put, delete and transactions, each gated by assertions and all or nothing.
 import { unreachable } from '../assert.ts';
-import { done, leaseNotFound } from './claiming.ts';
+import { done, leaseFull, leaseNotFound } from './claiming.ts';
 import type { Claims } from './claims.ts';
 import type { Command, Compare, Precondition, TxnOp } from './commands.ts';
 import { type KeyRecord, type KeySpace, keyView } from './key-space.ts';
@@ -28,6 +28,7 @@ export class Transactions {
     const refusal = refuteAssertions(command.assert, this.#claims) ?? this.#refute(command.key, command.precondition);
     if (refusal !== null) return refusal;
     if (!this.#leaseExists(command.lease)) return leaseNotFound(command.lease);
+    if (!this.#hasRoom(command.lease, command.key)) return leaseFull(command.lease ?? '');
     return { kind: 'key', key: keyView(this.#keys.put(command.key, command.value, this.#lease(command.lease))) };
   }
 
@@ -47,6 +48,8 @@ export class Transactions {
     for (const op of ops) {
       if (op.kind === 'put' && !this.#leaseExists(op.lease)) return leaseNotFound(op.lease);
     }
+    const full = this.#fullLease(ops);
+    if (full !== null) return leaseFull(full);
     return { kind: 'txn', succeeded, results: ops.map((op) => this.#carryOut(op)) };
   }
 
@@ -56,6 +59,7 @@ export class Transactions {
     if (lease === undefined) return leaseNotFound(command.id);
     const record = this.#keys.get(command.key);
     if (record === undefined) return keyNotFound(command.key);
+    if (command.kind === 'attach' && record.lease !== lease && !lease.hasRoomFor(1)) return leaseFull(lease.id);
     if (command.kind === 'attach') this.#keys.attach(record, lease);
     else if (record.lease === lease) this.#keys.attach(record, null);
     return done;
@@ -83,6 +87,24 @@ export class Transactions {
 
   #leaseExists(id: string | null): id is null {
     return id === null || this.#lessor.get(id) !== undefined;
+  }
+
+  /** Whether the key may live by the lease; one that does already takes no more room. */
+  #hasRoom(id: string | null, key: string): boolean {
+    const lease = this.#lease(id);
+    return lease === null || this.#keys.get(key)?.lease === lease || lease.hasRoomFor(1);
+  }
+
+  /** A lease that all puts of a transaction together would fill beyond its limit, null if there is none. */
+  #fullLease(ops: readonly TxnOp[]): string | null {
+    const more = new Map<Lease, number>();
+    for (const op of ops) {
+      const lease = op.kind === 'put' ? this.#lease(op.lease) : null;
+      if (lease === null) continue;
+      more.set(lease, (more.get(lease) ?? 0) + 1);
+      if (!lease.hasRoomFor(more.get(lease) ?? 0)) return lease.id;
+    }
+    return null;
   }
 
   #lease(id: string | null): Lease | null {

@@ -25,6 +25,8 @@ export interface WaiterFields extends Life {
   readonly durationMs: number;
   /** Lease time after which its caller waits no more, so that it is not granted any more. */
   readonly endMs: number;
+  /** Under which its outcome is remembered, null for none. */
+  readonly requestKey: string | null;
   /** The fence of the tenure that it was granted and that nobody has touched since; 0 while it waits. */
   grantedFence: number;
 }

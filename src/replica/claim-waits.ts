@@ -6,7 +6,7 @@ import type { TurnEnd } from '../lease/queueing.ts';
 import type { StateMachine } from '../lease/state-machine.ts';
 import type { Life } from '../lease/waiters.ts';
 import { WAIT_UNKNOWN } from './failures.ts';
-import type { Failure, Settled } from './service.ts';
+import { appliedAs, type Failure, type Settled } from './service.ts';
 
 /** Before a leave that failed is tried again, in milliseconds. */
 const LEAVE_RETRY_MS = 200;
@@ -20,6 +20,7 @@ export interface ClaimWaitsHost {
 
 interface Wait {
   readonly command: ClaimCommand;
+  readonly requestKey: string | null;
   /** In local time. */
   readonly endMs: number;
   readonly settle: (settled: Settled) => void;
@@ -57,9 +58,14 @@ export class ClaimWaits {
    * Claims, and queues for up to `waitMs` if somebody else holds the lease. The returned function gives the wait up: neither a place
    * in the queue nor a tenure is left behind. With a failure the caller is told that once it is sure, without one nothing any more.
    */
-  claim(command: ClaimCommand, waitMs: number, settle: (settled: Settled) => void): (failure: Failure | null) => void {
+  claim(
+    command: ClaimCommand,
+    waitMs: number,
+    settle: (settled: Settled) => void,
+    requestKey: string | null = null,
+  ): (failure: Failure | null) => void {
     const endMs = this.#host.clock.now() + waitMs;
-    const wait: Wait = { command, endMs, settle, ticket: 0, timer: null, givenUp: null };
+    const wait: Wait = { command, requestKey, endMs, settle, ticket: 0, timer: null, givenUp: null };
     this.#waits.add(wait);
     this.#submit(wait);
     return (failure) => this.#giveUp(wait, failure);
@@ -73,7 +79,7 @@ export class ClaimWaits {
     if (wait === undefined) return;
     this.#leaveQueue(wait);
     if (outcome === null) this.#submit(wait);
-    else this.#tell(wait, { kind: 'applied', index, outcome });
+    else this.#tell(wait, appliedAs(index, outcome));
   }
 
   /** A claim of this node queued, but whoever asked for it was told long ago that its outcome is unknown. */
@@ -113,7 +119,9 @@ export class ClaimWaits {
   /** With what time is left: none makes it a claim like any other, which is told how things stand. */
   #submit(wait: Wait): void {
     const leftMs = Math.ceil(wait.endMs - this.#host.clock.now());
-    this.#host.submit(leftMs > 0 ? { ...wait.command, waitMs: leftMs } : wait.command, (settled) => {
+    const claim = leftMs > 0 ? { ...wait.command, waitMs: leftMs } : wait.command;
+    const command = wait.requestKey === null ? claim : ({ kind: 'once', key: wait.requestKey, command: claim } as const);
+    this.#host.submit(command, (settled) => {
       const isQueued = settled.kind === 'applied' && settled.outcome.kind === 'queued';
       const leavesBehind = settled.kind === 'applied' && (isQueued || isNewTenure(settled.outcome));
       if (wait.givenUp !== null && leavesBehind) this.#depart(wait, settled.index, wait.givenUp.failure);

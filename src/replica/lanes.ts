@@ -2,7 +2,8 @@
 import type { Command } from '../lease/commands.ts';
 
 /** Renewals and whatever shortens a queue; claims and writes are shed first. */
-export function isPreferred({ kind }: Command): boolean {
+export function isPreferred(command: Command): boolean {
+  const { kind } = command.kind === 'once' ? command.command : command;
   return kind === 'renew' || kind === 'extend' || kind === 'release' || kind === 'leave';
 }
 

@@ -1,6 +1,6 @@
 // One node of the cluster: takes requests, brings them to the leader's log, and answers with what the log decided.
 import type { Cancel, Env } from '../env.ts';
-import type { ClaimCommand, Command, LeaseKey } from '../lease/commands.ts';
+import type { Command, LeaseKey } from '../lease/commands.ts';
 import type { StateMachine } from '../lease/state-machine.ts';
 import type { RaftStatus } from '../raft/ready.ts';
 import type { Index, Term } from '../raft/types.ts';
@@ -206,8 +206,8 @@ export class Replica implements Service {
     else this.#add(command, false, settle);
   }
 
-  claimInTurn(command: ClaimCommand, waitMs: number, settle: (settled: Settled) => void): (failure: Failure | null) => void {
-    return this.#waiting.claims.claim(command, waitMs, settle);
+  claimInTurn(...asked: Parameters<Service['claimInTurn']>): (failure: Failure | null) => void {
+    return this.#waiting.claims.claim(...asked);
   }
 
   read(consistency: 'linearizable' | 'stale', answer: ReadAnswer): void {

@@ -6,7 +6,7 @@ import type { Outcome } from '../lease/outcomes.ts';
 import type { Term } from '../raft/types.ts';
 import { type Origin, open, reseal, seal } from './envelope.ts';
 import { LEADER_CHANGED, LEADER_OVERLOADED, NO_LEADER, UNKNOWN } from './failures.ts';
-import type { Failure, Settled } from './service.ts';
+import { appliedAs, type Failure, type Settled } from './service.ts';
 
 interface PendingRequest {
   readonly envelope: Uint8Array;
@@ -80,7 +80,7 @@ export class Requests {
     const request = this.#pending.get(sequence);
     if (request === undefined) return false;
     this.#pending.delete(sequence);
-    request.settle({ kind: 'applied', index, outcome });
+    request.settle(appliedAs(index, outcome));
     return true;
   }
 

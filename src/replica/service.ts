@@ -16,6 +16,12 @@ export type Settled =
   | { readonly kind: 'applied'; readonly index: number; readonly outcome: Outcome }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
+/** How a change that was applied at `index` is told: a repeat as the first time. */
+export function appliedAs(index: number, outcome: Outcome): Extract<Settled, { kind: 'applied' }> {
+  if (outcome.kind === 'repeated') return { kind: 'applied', index: outcome.index, outcome: outcome.outcome };
+  return { kind: 'applied', index, outcome };
+}
+
 /** What a read sees: the state, and the index and lease time to answer with. Valid only during the call. */
 export interface ReadView {
   readonly state: StateMachine;
@@ -79,8 +85,14 @@ export interface Service {
    * whole cluster. `settle` is called at most once, possibly during the call: granted, refused (claim-denied when the time is up) or failed.
    * The returned function gives the wait up: neither a place in the queue nor a tenure is left behind. With a failure `settle` is told
    * that one once it is sure (else that the outcome is unknown); with null the caller has gone and is told nothing any more.
+   * `requestKey`: under which the outcome is remembered, as by the command `once`.
    */
-  claimInTurn(command: ClaimCommand, waitMs: number, settle: (settled: Settled) => void): (failure: Failure | null) => void;
+  claimInTurn(
+    command: ClaimCommand,
+    waitMs: number,
+    settle: (settled: Settled) => void,
+    requestKey?: string | null,
+  ): (failure: Failure | null) => void;
   /** A linearizable read (ReadIndex, shared by all that wait), or at once from this node's state when `stale`. */
   read(consistency: 'linearizable' | 'stale', answer: (result: ReadResult) => void): void;
   /**

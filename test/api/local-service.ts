@@ -2,11 +2,11 @@
 
 import { realClock } from '../../src/io/clock.ts';
 import { toTuple } from '../../src/lease/command-codec.ts';
-import type { ClaimCommand, Command, LeaseKey } from '../../src/lease/commands.ts';
+import type { Command, LeaseKey } from '../../src/lease/commands.ts';
 import { StateMachine } from '../../src/lease/state-machine.ts';
 import { ClaimWaits } from '../../src/replica/claim-waits.ts';
 import { EventLog } from '../../src/replica/event-log.ts';
-import type { ClusterStatus, Failure, ReadResult, Service, Settled } from '../../src/replica/service.ts';
+import { appliedAs, type ClusterStatus, type Failure, type ReadResult, type Service, type Settled } from '../../src/replica/service.ts';
 
 interface Watcher {
   readonly key: LeaseKey;
@@ -77,8 +77,8 @@ export class LocalService implements Service {
     return [this.#state.waiting, this.#claimWaits.count];
   }
 
-  claimInTurn(command: ClaimCommand, waitMs: number, settle: (settled: Settled) => void): (failure: Failure | null) => void {
-    return this.#claimWaits.claim(command, waitMs, settle);
+  claimInTurn(...asked: Parameters<Service['claimInTurn']>): (failure: Failure | null) => void {
+    return this.#claimWaits.claim(...asked);
   }
 
   submit(command: Command, settle: (settled: Settled) => void): void {
@@ -182,7 +182,7 @@ export class LocalService implements Service {
       this.#tellVacancies();
     });
     for (const tell of this.#turns.splice(0)) tell();
-    return { kind: 'applied', index, outcome };
+    return appliedAs(index, outcome);
   }
 
   #tellVacancies(): void {

@@ -1,6 +1,6 @@
 // Random commands over a few names, so that they meet; and random junk.
 import fc from 'fast-check';
-import type { Assertion, Command, Compare, ExpireItem, LeaseKey, Precondition, TxnOp } from '../../src/lease/commands.ts';
+import type { Assertion, BareCommand, Command, Compare, ExpireItem, LeaseKey, Precondition, TxnOp } from '../../src/lease/commands.ts';
 import { claimIdOf } from '../../src/lease/lease-key.ts';
 
 export const leaseKeys: readonly LeaseKey[] = ['a', 'b', 'c/1'].flatMap((lease) =>
@@ -52,19 +52,10 @@ const expireItem: fc.Arbitrary<ExpireItem> = fc.record({
 
 const waitMs = fc.oneof({ weight: 4, arbitrary: fc.integer({ min: 1, max: 200 }) }, { weight: 1, arbitrary: fc.constant(300_000) });
 
-/** Any valid command. */
-export const command: fc.Arbitrary<Command> = fc.oneof(
+/** A command that a caller may send under a key of its own. */
+const callersCommand: fc.Arbitrary<BareCommand> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ kind: fc.constant('claim' as const), key, holder, durationMs, waitMs }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('claim-session' as const), key, holder, session: id, waitMs }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('leave' as const), ticket: index, giveBack: fc.boolean() }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      kind: fc.constant('drop-waiters' as const),
-      node: fc.constantFrom(1, 2),
-      incarnation: fc.integer({ min: 1, max: 3 }),
-    }),
-  },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('claim' as const), key, holder, durationMs }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('claim-session' as const), key, holder, session: id }) },
   {
@@ -95,6 +86,23 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
       failure: fc.array(txnOp, { maxLength: 4 }),
     }),
   },
+);
+
+const requestKey = fc.constantFrom('r1', 'r2', 'r2 7', '~');
+
+/** Any valid command. */
+export const command: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 30, arbitrary: callersCommand },
+  { weight: 12, arbitrary: fc.record({ kind: fc.constant('once' as const), key: requestKey, command: callersCommand }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('leave' as const), ticket: index, giveBack: fc.boolean() }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('drop-waiters' as const),
+      node: fc.constantFrom(1, 2),
+      incarnation: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -118,6 +126,7 @@ export const junk: fc.Arbitrary<unknown> = fc.oneof(
         'grant',
         'leave',
         'drop-waiters',
+        'once',
         'a',
         '1',
         '',

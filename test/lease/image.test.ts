@@ -170,15 +170,22 @@ describe('reading back', () => {
       ['p\0ns\0m\0l', ['a', 'a']],
       ['p\0ns\0m\0l', ['a b']],
       ['pa', ['e']],
-      ['w0', [1, claim.slice(1), 'h', null, 5, 1, 1, 9, 0]],
-      ['w07', [1, claim.slice(1), 'h', null, 5, 1, 1, 9, 0]],
-      ['w7', [8, claim.slice(1), 'h', null, 5, 1, 1, 9, 0]],
-      ['w7', [7, 'l', 'h', null, 5, 1, 1, 9, 0]],
-      ['w7', [7, claim.slice(1), 'h h', null, 5, 1, 1, 9, 0]],
-      ['w7', [7, claim.slice(1), 'h', null, 0, 1, 1, 9, 0]],
-      ['w7', [7, claim.slice(1), 'h', '5', 5, 1, 1, 9, 0]],
-      ['w7', [7, claim.slice(1), 'h', null, 5, 1, 1, 9]],
-      ['w7', [7, claim.slice(1), 'h', null, 5, 1, -1, 9, 0]],
+      ['w0', [1, claim.slice(1), 'h', null, 5, 1, 1, 9, 0, null]],
+      ['w07', [1, claim.slice(1), 'h', null, 5, 1, 1, 9, 0, null]],
+      ['w7', [8, claim.slice(1), 'h', null, 5, 1, 1, 9, 0, null]],
+      ['w7', [7, 'l', 'h', null, 5, 1, 1, 9, 0, null]],
+      ['w7', [7, claim.slice(1), 'h h', null, 5, 1, 1, 9, 0, null]],
+      ['w7', [7, claim.slice(1), 'h', null, 0, 1, 1, 9, 0, null]],
+      ['w7', [7, claim.slice(1), 'h', '5', 5, 1, 1, 9, 0, null]],
+      ['w7', [7, claim.slice(1), 'h', null, 5, 1, 1, 9, 0]],
+      ['w7', [7, claim.slice(1), 'h', null, 5, 1, 1, 9, 0, 'a b']],
+      ['i', [1, 1, 0, 1, '']],
+      ['ia b', [1, 1, 0, 1, '']],
+      ['ia', [1, 0, 0, 1, '']],
+      ['ia', [1, 1, 0, 1, '{']],
+      ['ia', [1, 1, 0, 1, '5']],
+      ['ia', [1, 1, 0, 1]],
+      ['w7', [7, claim.slice(1), 'h', null, 5, 1, -1, 9, 0, null]],
     ];
     for (const [name, content] of bad) expect(() => fresh().restore(name, content, 1), JSON.stringify([name, content])).toThrow(ImageError);
   });
@@ -192,7 +199,7 @@ describe('reading back', () => {
     expect(() => restore([standing, claim(10, '5'), lease])).toThrow('revisions disagree');
     const held = ['c\0ns\0m\0l', ['h', 3, 5, 5]] as const;
     const waiter = (holder: string, session: string | null, fence = 0, ticket = 4) =>
-      [`w${ticket}`, [4, held[0].slice(1), holder, session, session === null ? 5 : 0, 1, 1, 9, fence]] as const;
+      [`w${ticket}`, [4, held[0].slice(1), holder, session, session === null ? 5 : 0, 1, 1, 9, fence, null]] as const;
     const waiting = (...records: (readonly [string, unknown])[]) => restore([standing, held, lease, ...records], 9).waiting;
     expect(waiting(waiter('g', null))).toBe(1);
     expect(waiting(waiter('g', '5'))).toBe(1);
@@ -216,6 +223,7 @@ describe('reading back', () => {
       ['kk', ['v', 1, 1, 1, '5']],
       ['c\0ns\0m\0l', ['h', 1, 1, 1]],
       ['p\0ns\0m\0l', ['e']],
+      ['ia', [1, 1, 0, 1, '{"kind":"done"}']],
     ];
     for (const record of twice) {
       const others = twice.filter(([name]) => name === 'm' || name === 'l5').filter(([name]) => name !== record[0]);

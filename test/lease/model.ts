@@ -8,6 +8,7 @@ import type { EntryContext } from '../../src/lease/state-machine.ts';
 
 type ModelWaiter = {
   ticket: number;
+  requestKey: string | null;
   turn: number;
   id: string;
   command: ClaimCommand;
@@ -33,8 +34,9 @@ export class Model {
   /** In the order in which they came. */
   waiters: ModelWaiter[] = [];
   /** Grants that nobody has touched since: by claim, the ticket. */
-  granted = new Map<string, number>();
+  granted = new Map<string, { ticket: number; requestKey: string | null }>();
   turnsEnded: TurnEnd[] = [];
+  remembered = new Map<string, { print: string; index: number; outcome: Outcome | null }>();
 
   apply(entry: EntryContext, command: Command): Outcome {
     this.index = entry.index;
@@ -44,7 +46,7 @@ export class Model {
     return outcome;
   }
 
-  carryOutCommand(entry: EntryContext, command: Command): Outcome {
+  carryOutCommand(entry: EntryContext, command: Command, requestKey: string | null = null): Outcome {
     switch (command.kind) {
       case 'claim':
       case 'claim-session': {
@@ -56,22 +58,39 @@ export class Model {
             return refused({ code: 'lease-not-found', id: command.session });
           const origin = entry.origin ?? { node: 0, incarnation: 0 };
           const turn = this.waiters.find((other) => other.id === id && other.command.holder === command.holder)?.turn ?? this.index;
-          this.waiters.push({ ticket: this.index, turn, id, command, endMs: this.deadline(command.waitMs), ...origin });
+          this.waiters.push({ ticket: this.index, requestKey, turn, id, command, endMs: this.deadline(command.waitMs), ...origin });
           return { kind: 'queued', ticket: this.index };
         }
         const outcome = this.claim(id, command);
-        if (outcome.kind === 'claim' && outcome.created) this.granted.set(id, this.index);
+        if (outcome.kind === 'claim' && outcome.created) this.granted.set(id, { ticket: this.index, requestKey });
+        return outcome;
+      }
+      case 'once': {
+        const print = JSON.stringify({ ...command.command, waitMs: 0 });
+        const known = this.remembered.get(command.key);
+        if (known && known.print !== print)
+          return refused({ code: 'conflict', detail: 'the idempotency key was used for another request' });
+        if (known?.outcome) {
+          if (command.command.kind === 'claim' || command.command.kind === 'claim-session')
+            this.granted.delete(claimIdOf(command.command.key));
+          return { kind: 'repeated', index: known.index, outcome: known.outcome };
+        }
+        const outcome = this.carryOutCommand(entry, command.command, command.key);
+        this.remembered.set(command.key, { print, index: this.index, outcome: outcome.kind === 'queued' ? null : outcome });
         return outcome;
       }
       case 'leave': {
         const waiter = this.waiters.find(({ ticket }) => ticket === command.ticket);
         if (waiter) {
           this.waiters = this.waiters.filter((other) => other !== waiter);
-          return command.giveBack ? done : this.denied(waiter.id, this.claims.get(waiter.id) as ModelClaim);
+          const outcome = this.denied(waiter.id, this.claims.get(waiter.id) as ModelClaim);
+          this.note(waiter, command.giveBack ? null : outcome);
+          return command.giveBack ? done : outcome;
         }
-        for (const [id, ticket] of this.granted) {
-          if (ticket !== command.ticket) continue;
-          if (command.giveBack) this.end(id);
+        for (const [id, { ticket, requestKey: key }] of this.granted) {
+          if (ticket !== command.ticket || !command.giveBack) continue;
+          if (key !== null) this.remembered.delete(key);
+          this.end(id);
         }
         return done;
       }
@@ -257,8 +276,20 @@ export class Model {
   }
 
   giveUp(which: (waiter: ModelWaiter) => boolean, outcome: Outcome | null): void {
-    for (const { ticket, node, incarnation } of this.waiters.filter(which)) this.turnsEnded.push({ ticket, node, incarnation, outcome });
+    for (const waiter of this.waiters.filter(which)) {
+      const { ticket, node, incarnation } = waiter;
+      this.turnsEnded.push({ ticket, node, incarnation, outcome });
+      if (outcome?.kind !== 'repeated') this.note(waiter, outcome);
+    }
     this.waiters = this.waiters.filter((waiter) => !which(waiter));
+  }
+
+  /** A claim that waited has ended so, or (null) is as if it had never been. */
+  note({ requestKey, command }: ModelWaiter, outcome: Outcome | null): void {
+    if (requestKey === null) return;
+    const print = JSON.stringify({ ...command, waitMs: 0 });
+    if (outcome === null) this.remembered.delete(requestKey);
+    else this.remembered.set(requestKey, { print, index: this.index, outcome });
   }
 
   nextFree(): ModelWaiter | undefined {
@@ -271,9 +302,12 @@ export class Model {
     this.giveUp((waiter) => isMeant(waiter) && waiter.endMs < this.timeMs, null);
     const alive = this.waiters.filter(isMeant);
     for (const waiter of alive) {
-      const outcome = this.claim(id, waiter.command);
+      const known = waiter.requestKey === null ? undefined : this.remembered.get(waiter.requestKey);
+      const outcome: Outcome = known?.outcome
+        ? { kind: 'repeated', index: known.index, outcome: known.outcome }
+        : this.claim(id, waiter.command);
       this.giveUp((other) => other === waiter, outcome);
-      if (alive.length === 1) this.granted.set(id, waiter.ticket);
+      if (alive.length === 1 && outcome.kind === 'claim') this.granted.set(id, waiter);
     }
   }
 

@@ -1,0 +1,99 @@
+// Outcomes by their callers' keys, so that a repeat is told what the first was told: bounded by number, bytes and lease time, in log order.
+import { Changes, type Saved } from './changes.ts';
+import { REMEMBERED_BYTES_MAX, REMEMBERED_FOR_MS, REMEMBERED_MAX } from './limits.ts';
+import type { Standing } from './standing.ts';
+
+/** What is known of one key. */
+export interface Remembered extends Saved {
+  readonly key: string;
+  /** Of the command: the same key with another command is a mistake of its caller. */
+  readonly fingerprint: number;
+  /** Index of the entry that decided; of the one that queued while `outcome` is empty. */
+  readonly index: number;
+  /** Place among what that entry noted: with the index it orders all. */
+  readonly position: number;
+  /** Lease time of that entry. */
+  readonly timeMs: number;
+  /** The outcome as JSON, without what the command says itself; empty while its claim waits. */
+  readonly outcome: string;
+}
+
+/** One entry forgets at most so many for their age: a quiet time must not make the next call pay for all. */
+const AGED_PER_ENTRY_MAX = 16;
+
+/** All that is remembered, in the order of the log. */
+export class RememberedOutcomes {
+  /** Those to be saved. */
+  readonly changes = new Changes();
+  readonly #standing: Standing;
+  /** Invariant: ascending by index and position. */
+  readonly #byKey = new Map<string, Remembered>();
+  #bytes = 0;
+  #lastIndex = 0;
+  #lastPosition = 0;
+
+  constructor(standing: Standing) {
+    this.#standing = standing;
+  }
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  get(key: string): Remembered | undefined {
+    return this.#byKey.get(key);
+  }
+
+  /** Remembers what the present entry decided under a key, in place of what there was; the oldest make room for it. */
+  put(key: string, fingerprint: number, outcome: string): void {
+    const { index, timeMs } = this.#standing;
+    const savedChecksum = this.#remove(key) ?? 0;
+    this.changes.mark(key, savedChecksum);
+    this.#lastPosition = index === this.#lastIndex ? this.#lastPosition + 1 : 0;
+    this.#lastIndex = index;
+    this.#add({ key, fingerprint, index, position: this.#lastPosition, timeMs, outcome, savedChecksum });
+    let aged = 0;
+    for (const oldest of this.#byKey.values()) {
+      const isTooMuch = this.#byKey.size > REMEMBERED_MAX || this.#bytes > REMEMBERED_BYTES_MAX;
+      const isAged = oldest.timeMs + REMEMBERED_FOR_MS < timeMs && aged < AGED_PER_ENTRY_MAX;
+      if (oldest.key === key || !(isTooMuch || isAged)) break;
+      if (!isTooMuch) aged += 1;
+      this.forget(oldest.key);
+    }
+  }
+
+  forget(key: string): void {
+    const savedChecksum = this.#remove(key);
+    if (savedChecksum !== null) this.changes.mark(key, savedChecksum);
+  }
+
+  /** Takes one from an image, all of them in order of index and position; false if there is one of that key. */
+  restore(remembered: Remembered): boolean {
+    if (this.#byKey.has(remembered.key)) return false;
+    this.#add(remembered);
+    return true;
+  }
+
+  /** All, in order of their keys. */
+  *all(): Iterable<Remembered> {
+    for (const key of [...this.#byKey.keys()].sort()) yield this.#byKey.get(key) as Remembered;
+  }
+
+  #add(remembered: Remembered): void {
+    this.#byKey.set(remembered.key, remembered);
+    this.#bytes += bytesOf(remembered);
+  }
+
+  /** The checksum under which it is saved, null if there was none. */
+  #remove(key: string): number | null {
+    const remembered = this.#byKey.get(key);
+    if (remembered === undefined) return null;
+    this.#byKey.delete(key);
+    this.#bytes -= bytesOf(remembered);
+    return remembered.savedChecksum;
+  }
+}
+
+function bytesOf({ key, outcome }: Remembered): number {
+  return key.length + outcome.length;
+}
