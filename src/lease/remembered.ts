@@ -47,8 +47,9 @@ export class RememberedOutcomes {
   /** Remembers what the present entry decided under a key, in place of what there was; the oldest make room for it. */
   put(key: string, fingerprint: number, outcome: string): void {
     const { index, timeMs } = this.#standing;
-    const savedChecksum = this.#remove(key) ?? 0;
+    const savedChecksum = this.#byKey.get(key)?.savedChecksum ?? 0;
     this.changes.mark(key, savedChecksum);
+    this.#remove(key);
     this.#lastPosition = index === this.#lastIndex ? this.#lastPosition + 1 : 0;
     this.#lastIndex = index;
     this.#add({ key, fingerprint, index, position: this.#lastPosition, timeMs, outcome, savedChecksum });
@@ -63,8 +64,10 @@ export class RememberedOutcomes {
   }
 
   forget(key: string): void {
-    const savedChecksum = this.#remove(key);
-    if (savedChecksum !== null) this.changes.mark(key, savedChecksum);
+    const remembered = this.#byKey.get(key);
+    if (remembered === undefined) return;
+    this.changes.mark(key, remembered.savedChecksum);
+    this.#remove(key);
   }
 
   /** Takes one from an image, all of them in order of index and position; false if there is one of that key. */
@@ -84,13 +87,11 @@ export class RememberedOutcomes {
     this.#bytes += bytesOf(remembered);
   }
 
-  /** The checksum under which it is saved, null if there was none. */
-  #remove(key: string): number | null {
+  #remove(key: string): void {
     const remembered = this.#byKey.get(key);
-    if (remembered === undefined) return null;
+    if (remembered === undefined) return;
     this.#byKey.delete(key);
     this.#bytes -= bytesOf(remembered);
-    return remembered.savedChecksum;
   }
 }
 

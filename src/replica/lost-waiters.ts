@@ -4,6 +4,9 @@ import type { StateMachine } from '../lease/state-machine.ts';
 import type { Life } from '../lease/waiters.ts';
 import type { NodeId } from '../raft/types.ts';
 
+/** So many times the limit for a node that is connected: it may only stand still, and whoever waits there would lose its place for that. */
+const CONNECTED_FACTOR = 5;
+
 export interface LostWaitersHost {
   /** This life of this node. */
   readonly life: Life;
@@ -24,7 +27,7 @@ export class LostWaiters {
   readonly #silence = new Map<NodeId, { heardMs: number | null; ticks: number }>();
   readonly #dropping = new Set<string>();
 
-  /** A node that was not heard for so many ticks counts as gone. */
+  /** A node without a connection counts as gone after so many ticks in which it was not heard. */
   constructor(host: LostWaitersHost, silentTicksMax: number) {
     this.#host = host;
     this.#silentTicksMax = silentTicksMax;
@@ -54,7 +57,7 @@ export class LostWaiters {
       const known = this.#silence.get(node);
       const ticks = known === undefined || (heardMs !== null && heardMs !== known.heardMs) ? 0 : known.ticks + 1;
       this.#silence.set(node, { heardMs, ticks });
-      if (ticks >= this.#silentTicksMax) silent.add(node);
+      if (ticks >= this.#silentTicksMax * (heardMs === null ? 1 : CONNECTED_FACTOR)) silent.add(node);
     }
     return silent;
   }

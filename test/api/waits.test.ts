@@ -253,6 +253,16 @@ describe('waiting for a lease to be had', () => {
     expect(service.applied.filter((command) => command.kind === 'claim' && command.holder === 'B')).toHaveLength(1);
   });
 
+  test('callers that wait one behind the other on one connection all leave with it', async () => {
+    const harness = start();
+    await harness.call('PUT', L, claim('A'));
+    const client = new RawClient(await listen(harness));
+    for (const holder of ['B', 'C', 'D']) client.request('PUT', L, { holder, durationMs: 1000, waitMs: LONG_MS });
+    await queued(harness.service, 3);
+    client.hangUp();
+    await until(() => harness.service.waitingCounts.every((count) => count === 0));
+  });
+
   test('the last one to hang up leaves no watch behind', async () => {
     const harness = start();
     await harness.call('PUT', L, claim('A'));

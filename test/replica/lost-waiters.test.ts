@@ -43,17 +43,25 @@ function ticks(count: number): void {
   for (let tick = 0; tick < count; tick += 1) lost.tick();
 }
 
-test('a node that is heard keeps its waiters, and one that falls silent loses them after the limit', () => {
+test('a node that is heard keeps its waiters; one that falls silent loses them after the limit, or after five times that while it is connected', () => {
   waitAt(2, 1);
   for (let tick = 0; tick < 20; tick += 1) {
     heard.set(2, tick);
     lost.tick();
   }
   expect(proposed).toEqual([]);
-  ticks(2);
+  ticks(14);
   expect(proposed).toEqual([]);
   ticks(1);
   expect(proposed.map(({ command }) => command)).toEqual([{ kind: 'drop-waiters', node: 2, incarnation: 1 }]);
+  waitAt(3, 1);
+  heard.set(3, 1);
+  ticks(1);
+  heard.set(3, null);
+  ticks(2);
+  expect(proposed).toHaveLength(1);
+  ticks(1);
+  expect(proposed).toHaveLength(2);
 });
 
 test('a node without a connection, or one that is no member any more, counts as silent', () => {
