@@ -1,10 +1,7 @@
 // The loop of one node: inbox → Raft → one Ready for all that arrived → send → sync → send promises → apply.
 import type { Env, ImageMeta, PeerFrame } from '../env.ts';
-import type { LeaseKey } from '../lease/commands.ts';
-import type { StateEvent } from '../lease/events.ts';
 import type { Outcome } from '../lease/outcomes.ts';
-import type { TurnEnd } from '../lease/queueing.ts';
-import { StateMachine } from '../lease/state-machine.ts';
+import { StateMachine, type StateObserver } from '../lease/state-machine.ts';
 import type { Message, PeerMessage, StorageAppend, StorageApply, VoteRequest } from '../raft/messages.ts';
 import { RawNode } from '../raft/raw-node.ts';
 import type { Ready } from '../raft/ready.ts';
@@ -22,7 +19,8 @@ import type { Requests } from './requests.ts';
 import type { SnapshotProgress } from './service.ts';
 import { StateSaver } from './state-saver.ts';
 
-export interface LoopHost {
+/** Also told what the state does as it is applied. */
+export interface LoopHost extends Required<StateObserver> {
   /** Everything that arrived has been stepped; role, leader and term may be others now. Proposals and reads go in here. */
   stepped(): void;
   /** A message of the leader that this node follows has been stepped; `stampedMs` is the time of its last stamped entry, null for none. */
@@ -34,11 +32,6 @@ export interface LoopHost {
   barrierConfirmed(context: number, index: Index): void;
   /** The first entry of a term has been applied. */
   termApplied(term: Term): void;
-  vacated(key: LeaseKey, index: Index): void;
-  /** An applied entry did this. */
-  event(event: StateEvent): void;
-  /** A claim that waited in the queue, here or elsewhere, has its outcome or lost its place. */
-  turnEnded(turn: TurnEnd, index: Index): void;
   /** A request of this life was applied that nobody waits for any more. */
   orphaned(outcome: Outcome): void;
   /** A state received from the leader has taken the place of this node's own. */
@@ -257,11 +250,7 @@ export class Loop {
   // ---------------------------------------------------------------- images
 
   #newState(): StateMachine {
-    return new StateMachine({
-      vacated: (key, index) => this.#host.vacated(key, index),
-      event: (event) => this.#host.event(event),
-      turnEnded: (turn, index) => this.#host.turnEnded(turn, index),
-    });
+    return new StateMachine(this.#host);
   }
 
   #imageSent(to: NodeId, ok: boolean): void {

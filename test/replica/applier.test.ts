@@ -15,17 +15,23 @@ const GRANT: Command = { kind: 'grant', id: '7', ttlMs: 1_000 };
 let requests: Requests;
 let settled: Settled[];
 let applied: number[];
+let orphaned: string[];
 let applier: Applier;
 
 beforeEach(() => {
   requests = new Requests(codec, OWN);
   settled = [];
   applied = [];
+  orphaned = [];
   applier = new Applier(
     codec,
     OWN,
     requests,
-    { applyConfChange: () => {}, termApplied: (term) => applied.push(term, applier.index) },
+    {
+      applyConfChange: () => {},
+      termApplied: (term) => applied.push(term, applier.index),
+      orphaned: (outcome) => orphaned.push(outcome.kind),
+    },
     new StateMachine({ vacated: () => {} }),
     0,
   );
@@ -42,6 +48,14 @@ describe('a request of this node', () => {
     requests.takeUnsent(1, 1, 1_000);
     applier.apply([entry(1, 1)]);
     expect(settled).toMatchObject([{ kind: 'applied', index: 1 }]);
+    expect(orphaned).toEqual([]);
+  });
+
+  test('that was given up before it was applied is told of: it may have left something behind', () => {
+    requests.takeUnsent(1, 1, 1_000);
+    requests.expire(10_000, 1_000, 5_000);
+    applier.apply([entry(1, 1), entry(2, 1, { ...OWN, incarnation: 4 })]);
+    expect(orphaned).toEqual(['grant']);
   });
 
   test('is not settled by the entry of another node, nor by one of an earlier life, whatever their number', () => {
