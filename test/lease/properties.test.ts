@@ -131,7 +131,8 @@ test('no tenure ends before its promise, fences grow with every tenure, and only
         vacated.clear();
         state.apply(entry, entry.tuple);
         const now = new Map(claimsOf(state).map((claim) => [claimIdOf(claim), claim]));
-        const byWord = ['release', 'revoke', 'leave'].includes(entry.command?.kind ?? '');
+        const asked = entry.command?.kind === 'once' ? entry.command.command : entry.command;
+        const byWord = asked !== null && ['release', 'revoke', 'leave'].includes(asked.kind);
         for (const [id, old] of before) {
           if (now.get(id)?.fence === old.fence) continue;
           expect(vacated.has(id)).toBe(true);
