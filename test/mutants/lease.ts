@@ -6,6 +6,7 @@ const CLAIMS = 'lease/claims.test.ts';
 const TRAPDOOR = 'lease/transactions.test.ts';
 const SESSIONS = 'lease/sessions.test.ts';
 const PINS = 'lease/pins.test.ts';
+const WAITING = 'lease/waiting.test.ts';
 const CLOCK = 'lease/lease-clock.test.ts';
 
 const FAULTS: readonly Fault[] = [
@@ -68,8 +69,8 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'a deadline is counted from the time of the entry before',
     file: 'lease/state-machine.ts',
-    find: 'if (entry.timeMs > timeMs) standing.timeMs = entry.timeMs;\n    const outcome = this.#carryOut(readable, entry.term);',
-    replace: 'const outcome = this.#carryOut(readable, entry.term);\n    if (entry.timeMs > timeMs) standing.timeMs = entry.timeMs;',
+    find: 'if (entry.timeMs > timeMs) standing.timeMs = entry.timeMs;\n    const outcome = this.#carryOut(readable, entry, null);',
+    replace: 'const outcome = this.#carryOut(readable, entry, null);\n    if (entry.timeMs > timeMs) standing.timeMs = entry.timeMs;',
     suites: [CLAIMS],
   },
   {
@@ -173,15 +174,15 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'a claim takes over what another holds',
     file: 'lease/claiming.ts',
-    find: '    if (claim.holder !== command.holder) return this.#denied(claim);',
+    find: '    if (claim.holder !== command.holder) return deniedOutcome(claim, this.#claims, this.#standing);',
     replace: '',
     suites: [CLAIMS],
   },
   {
     title: 'a repeat of one’s own claim is denied',
     file: 'lease/claiming.ts',
-    find: '    if (claim.holder !== command.holder) return this.#denied(claim);',
-    replace: '    return this.#denied(claim);',
+    find: '    if (claim.holder !== command.holder) return deniedOutcome(claim, this.#claims, this.#standing);',
+    replace: '    return deniedOutcome(claim, this.#claims, this.#standing);',
     suites: [CLAIMS],
   },
   {
@@ -254,6 +255,48 @@ const FAULTS: readonly Fault[] = [
     find: 'for (const id of this.#promised.keys()) throw new ImageError(`the image names',
     replace: 'for (const id of [] as string[]) throw new ImageError(`the image names',
     suites: ['lease/image.test.ts'],
+  },
+  {
+    title: 'a claim that waits is granted although its session has ended (etcd #11456)',
+    file: 'lease/leasing.ts',
+    find: 'this.#queueing.sessionEnded(lease.id);',
+    replace: '',
+    suites: [WAITING],
+  },
+  {
+    title: 'a caller that hung up keeps what it was granted meanwhile',
+    file: 'lease/queueing.ts',
+    find: "if (command.giveBack && claim !== undefined) this.#claims.end(claim, 'released');",
+    replace: '',
+    suites: [WAITING],
+  },
+  {
+    title: 'a tenure is given back from under a repeat that was answered',
+    file: 'lease/claiming.ts',
+    find: 'this.#waiters.touched(claim.id);',
+    replace: '',
+    suites: [WAITING],
+  },
+  {
+    title: 'a repeat of a holder that waits goes to the end of the line',
+    file: 'lease/waiters.ts',
+    find: 'else requests.push(waiter);',
+    replace: 'else {\n      line.delete(holder);\n      line.set(holder, [...requests, waiter]);\n    }',
+    suites: [WAITING],
+  },
+  {
+    title: 'a change under a key is carried out by each repeat',
+    file: 'lease/state-machine.ts',
+    find: 'if (known !== null) {',
+    replace: "if (known !== null && known.kind === 'refused') {",
+    suites: ['lease/repeats.test.ts'],
+  },
+  {
+    title: 'a key stands for whatever command comes with it',
+    file: 'lease/repeats.ts',
+    find: 'if (known.fingerprint !== fingerprintOf(command)) {',
+    replace: 'if (known.fingerprint === -1) {',
+    suites: ['lease/repeats.test.ts'],
   },
 ];
 

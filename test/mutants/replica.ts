@@ -55,14 +55,14 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'a request is settled by an entry of an earlier life of its node',
     file: 'replica/applier.ts',
-    find: ' && incarnation === this.#origin.incarnation',
+    find: ' || incarnation !== this.#origin.incarnation',
     replace: '',
     suites: [APPLIER],
   },
   {
     title: 'a request is settled by the entry of another node',
     file: 'replica/applier.ts',
-    find: 'node === this.#origin.node && ',
+    find: 'node !== this.#origin.node || ',
     replace: '',
     suites: [APPLIER],
   },
@@ -82,9 +82,9 @@ const FAULTS: readonly Fault[] = [
   },
   {
     title: 'a call whose request may be in the log is told that it surely failed',
-    file: 'replica/requests.ts',
-    find: 'definite: false,',
-    replace: 'definite: true,',
+    file: 'replica/failures.ts',
+    find: "export const UNKNOWN: Failure = {\n  definite: false,\n  code: 'outcome-unknown',",
+    replace: "export const UNKNOWN: Failure = {\n  definite: true,\n  code: 'no-leader',",
     suites: [REQUESTS],
   },
   {
@@ -167,8 +167,8 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'who waits for a vacancy is woken by a timer',
     file: 'replica/replica.ts',
-    find: 'return this.#vacancies.wait(',
-    replace: 'this.#env.clock.after(50, () => vacant(this.appliedIndex));\n    return this.#vacancies.wait(',
+    find: 'return this.#waiting.vacancies.wait(',
+    replace: 'this.#env.clock.after(50, () => vacant(this.appliedIndex));\n    return this.#waiting.vacancies.wait(',
     suites: [SIM],
   },
   {
@@ -195,16 +195,16 @@ const FAULTS: readonly Fault[] = [
   },
   {
     title: 'who waits is not looked for in a state that was received',
-    file: 'replica/replica.ts',
-    find: 'this.#vacancies.recheck(this.state);',
+    file: 'replica/waiting.ts',
+    find: 'this.vacancies.recheck(state);',
     replace: '',
     suites: [WHOLE],
   },
   {
     title: 'claims take the place that is kept for renewals',
-    file: 'replica/replica.ts',
-    find: '(maxPendingRequests * 7) / 8',
-    replace: 'maxPendingRequests',
+    file: 'replica/lanes.ts',
+    find: '(max * 7) / 8',
+    replace: 'max',
     suites: [WHOLE],
   },
 ];
