@@ -23,8 +23,8 @@ export class Waiters implements Property {
     // The barrier's index is told; the state that was looked at may be a little later.
     for (let at = index; at <= appliedIndex; at += 1) {
       const tenure = this.#world.ledger.tenureAt(wait.key, at);
-      // An entry that ends a tenure and grants the lease to who waited for it is a vacancy.
-      if (tenure === null || (tenure.fence === at && at > wait.floor)) return;
+      // A tenure that began after what was acknowledged when the wait began: before it there was a vacancy, were it only within its entry.
+      if (tenure === null || tenure.fence > wait.floor) return;
     }
     const tenure = this.#world.ledger.tenureAt(wait.key, appliedIndex);
     throw new Violation(
