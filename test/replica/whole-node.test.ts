@@ -134,3 +134,40 @@ test('what keeps a lease is let in when what wants a new one is refused for load
   calm.pass(5_000);
   expect(ends.slice(2).toSorted()).toEqual([...[1, 2, 3, 4, 5, 6, 7].map((n) => `claim ${n} no-leader`), 'renewal no-leader']);
 });
+
+test('claims that wait at living nodes keep their order when the leader dies, and those of a node that dies are passed over', () => {
+  const calm = new Calm([1, 2, 3]);
+  const leader = calm.leader();
+  const [a, b] = calm.cluster.ids.filter((id) => id !== leader) as [number, number];
+  const told: string[] = [];
+  const key = { namespace: 'ns', model: 'm', lease: 'l' };
+  const wait = (node: number, holder: string): void => {
+    calm.in(node, (replica) =>
+      replica.claimInTurn({ kind: 'claim', key, holder, durationMs: 600_000 }, 300_000, (settled) =>
+        told.push(`${holder} ${settled.kind === 'failed' ? settled.failure.code : settled.outcome.kind}`),
+      ),
+    );
+    calm.pass(500);
+  };
+  const letGo = (holder: string): void => {
+    calm.in(a, (replica) => replica.submit({ kind: 'release', key, holder, fence: null }, () => {}));
+    calm.pass(500);
+  };
+  wait(a, 'first');
+  wait(leader, 'lost');
+  wait(a, 'second');
+  wait(b, 'third');
+  wait(a, 'fourth');
+  expect(told).toEqual(['first claim']);
+  calm.cluster.crash(leader, false);
+  calm.pass(10_000, () => calm.cluster.leader !== null && calm.cluster.leader !== leader);
+  // The new leader finds that nothing was heard of the old one, and drops who waited there.
+  calm.pass(5_000);
+  letGo('first');
+  letGo('second');
+  expect(told).toEqual(['first claim', 'second claim', 'third claim']);
+  letGo('third');
+  letGo('fourth');
+  expect(told).toEqual(['first claim', 'second claim', 'third claim', 'fourth claim']);
+  calm.in(a, (replica) => expect([replica.state.waiting, replica.state.claim(key, 0)]).toEqual([0, null]));
+});
