@@ -14,8 +14,9 @@ import { Process } from './process.ts';
 import { Violation } from './properties/property.ts';
 import type { SeededRandom } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
-import { describeFrame, type Story } from './story.ts';
+import type { Story, Weight } from './story.ts';
 import { SimTransport } from './transport.ts';
+import { describeFrame } from './words.ts';
 
 /** What a test plants into the seams of one node. */
 export interface EnvFault {
@@ -147,21 +148,23 @@ export class Cluster {
           this.#tell(
             name,
             `writes term=${write.hardState?.term} vote=${write.hardState?.vote} entries=${write.entries.length}${last === undefined ? '' : ` to ${last.index}/${last.term}`}`,
+            'detail',
           );
           this.#host.tell({ kind: 'appending', node: id, write });
         },
         savingState: (meta) => {
-          this.#tell(name, `saves its state at ${meta.index}: ${meta.count} records`);
+          this.#tell(name, `saves its state at ${meta.index}: ${meta.count} records`, 'detail');
           this.#host.tell({ kind: 'saving-state', node: id, meta });
         },
       },
       (recovered) => this.#host.envFault?.recovered?.(recovered) ?? recovered,
     );
     const transport = new SimTransport({ node: id, name, http: `${name}:http` }, this.network, process, (from, frame) =>
-      this.#tell(name, `gets ${describeFrame(frame)} from n${from}`),
+      this.#tell(name, `gets ${describeFrame(frame)} from n${from}`, 'detail'),
     );
     const clock = new SimClock(this.#scheduler, process, random, this.#plan.clocks[id - 1] ?? STEADY_CLOCK);
     const env: Env = { clock, random, store, transport, codec, checksum };
+    let role = '';
     process.call(() => {
       const replica = new Replica(this.#host.envFault?.env?.(env) ?? env, {
         node: id,
@@ -173,7 +176,9 @@ export class Cluster {
         limits: this.#plan.limits,
         trace: (event) => {
           if (event.kind === 'became') {
-            this.#tell(name, `becomes ${event.role} of term ${event.term}`);
+            const isNews = event.role === 'leader' || event.role === 'candidate' || role === 'leader';
+            role = event.role;
+            this.#tell(name, ROLE_WORDS[event.role](event.term), isNews ? 'event' : 'detail');
             if (event.role === 'leader') this.#noteLeader(id, event.term);
           }
         },
@@ -255,10 +260,17 @@ export class Cluster {
     return node;
   }
 
-  #tell(who: string, what: string): void {
-    this.#story.tell(this.#scheduler.nowMs, who, what);
+  #tell(who: string, what: string, weight: Weight = 'event'): void {
+    this.#story.tell(this.#scheduler.nowMs, who, what, weight);
   }
 }
+
+const ROLE_WORDS = {
+  follower: (term: Term) => `follows in term ${term}`,
+  'pre-candidate': (term: Term) => `asks whether it may stand, in term ${term}`,
+  candidate: (term: Term) => `STANDS for term ${term}`,
+  leader: (term: Term) => `LEADS term ${term}`,
+};
 
 /** What only a leader sends. */
 const LEADER_KINDS: ReadonlySet<string> = new Set(['append', 'heartbeat', 'snapshot', 'timeout-now']);

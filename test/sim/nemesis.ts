@@ -14,6 +14,8 @@ export class Nemesis {
   readonly #random: SeededRandom;
   readonly #story: Story;
   readonly #cluster: Cluster;
+  /** How often each fault was chosen. */
+  readonly strikes = new Map<Fault, number>();
   #stopped = false;
 
   constructor(plan: Plan, scheduler: Scheduler, random: SeededRandom, story: Story, cluster: Cluster) {
@@ -53,6 +55,7 @@ export class Nemesis {
   }
 
   #strike(fault: Fault): void {
+    this.strikes.set(fault, (this.strikes.get(fault) ?? 0) + 1);
     const { ids, network, leader } = this.#cluster;
     const victim = this.#random.pick(ids);
     this.#tell(`${fault} (leader ${leader ?? 'nobody'}, else n${victim})`);

@@ -2,22 +2,23 @@
 import type { NodeId } from '../../src/raft/types.ts';
 import { Cluster, type EnvFault } from './cluster.ts';
 import { type Convergence, convergence } from './convergence.ts';
-import type { Fact } from './facts.ts';
+import { describeTenure, type Fact } from './facts.ts';
 import { LEASE_KEYS } from './intentions.ts';
 import { Ledger } from './ledger.ts';
 import { Nemesis } from './nemesis.ts';
-import { drawPlan, type Plan } from './plan.ts';
+import { drawPlan, type Fault, type Plan } from './plan.ts';
 import { allProperties } from './properties/all.ts';
 import { type Property, Violation } from './properties/property.ts';
 import { SeededRandom } from './random.ts';
 import { Scheduler } from './scheduler.ts';
-import { Story } from './story.ts';
+import { type Print, Story } from './story.ts';
 import { type ApplyFault, witnessStateMachines } from './witness.ts';
+import { describePlan } from './words.ts';
 import { Workload } from './workload.ts';
 
 export interface SimulationOptions {
   /** Given each line of the story. */
-  readonly print?: (line: string) => void;
+  readonly print?: Print;
   /** Names of properties that are left out. */
   readonly without?: readonly string[];
   /** Faults that a test plants. */
@@ -39,6 +40,8 @@ export interface SimulationResult {
   readonly applied: number;
   readonly failed: number;
   readonly reads: number;
+  /** How often each fault struck. */
+  readonly strikes: ReadonlyMap<Fault, number>;
 }
 
 /** Runs one seed from beginning to end, synchronously. The same seed and options give the same result. */
@@ -52,6 +55,11 @@ export function simulate(seed: number, options: SimulationOptions = {}): Simulat
   const found: { violation: Violation | null } = { violation: null };
   let properties: readonly Property[] = [];
   const tell = (fact: Fact): void => {
+    if (fact.kind === 'applied' && fact.application.command?.kind === 'expire') {
+      const { index, changes, endedGrants, atMs } = fact.application;
+      for (const { name, before } of changes) story.tell(atMs, 'log', `entry ${index}: ${name} of ${describeTenure(before)} runs out`);
+      for (const id of endedGrants) story.tell(atMs, 'log', `entry ${index}: lease ${id} runs out`);
+    }
     try {
       for (const property of properties) property.observe(fact);
     } catch (error) {
@@ -93,7 +101,7 @@ export function simulate(seed: number, options: SimulationOptions = {}): Simulat
     scheduler.runUntil(untilMs, () => found.violation !== null || (stop?.() ?? false));
     if (found.violation !== null) throw found.violation;
   };
-  story.tell(0, 'plan', JSON.stringify(plan));
+  story.tell(0, 'plan', describePlan(plan));
   try {
     for (const id of cluster.ids) cluster.start(id);
     workload.start();
@@ -121,5 +129,6 @@ export function simulate(seed: number, options: SimulationOptions = {}): Simulat
     applied: workload.applied,
     failed: workload.failed,
     reads: workload.reads,
+    strikes: nemesis.strikes,
   };
 }

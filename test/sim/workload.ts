@@ -3,7 +3,7 @@ import type { Command, LeaseKey } from '../../src/lease/commands.ts';
 import type { Outcome } from '../../src/lease/outcomes.ts';
 import type { NodeId } from '../../src/raft/types.ts';
 import type { Cluster, Life } from './cluster.ts';
-import type { Call, Fact, Read, Wait } from './facts.ts';
+import { type Call, describeTenure, type Fact, keyName, type Read, type Wait } from './facts.ts';
 import { Intentions, tagOf } from './intentions.ts';
 import type { Ledger } from './ledger.ts';
 import type { Plan } from './plan.ts';
@@ -11,6 +11,7 @@ import type { SeededRandom } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { Story } from './story.ts';
 import { canonical, tenureIn } from './witness.ts';
+import { describeCommand, describeSettled } from './words.ts';
 
 export interface WorkloadHost {
   tell(fact: Fact): void;
@@ -166,15 +167,12 @@ export class Workload {
           floor: this.#ledger.acknowledged,
           settled: null,
         };
-        const pending = this.#begin(life, `call ${call.id} on n${node} ${call.text}`, false);
+        const pending = this.#begin(life, `call ${call.id} on n${node}: ${describeCommand(command)}`, false);
         this.#tell(name, pending.what);
         this.#host.tell({ kind: 'call-began', call });
         life.service.submit(command, (settled) => {
           this.#pending.delete(pending);
-          this.#tell(
-            name,
-            `call ${call.id} ${settled.kind === 'applied' ? `at ${settled.index}: ${JSON.stringify(settled.outcome)}` : JSON.stringify(settled.failure)}`,
-          );
+          this.#tell(name, `call ${call.id}: ${describeSettled(settled)}`);
           this.#host.tell({ kind: 'call-ended', call, settled });
           call.settled = settled;
           if (settled.kind === 'applied') {
@@ -205,19 +203,20 @@ export class Workload {
         beganMs: this.#scheduler.nowMs,
         floor: this.#ledger.acknowledged,
       };
-      const pending = this.#begin(life, `${consistency} read ${read.id} on n${read.node}`, false);
+      const pending = this.#begin(life, `${consistency} read ${read.id} on n${read.node} of ${keyName(key)}`, false);
       life.service.read(consistency, (result) => {
         if (!this.#pending.delete(pending)) throw new Error(`read ${read.id} is answered twice`);
         if (result.kind === 'view') {
           const { state, index } = result.view;
           this.reads += 1;
-          this.#tell(client.name, `${pending.what} sees ${index}`);
           const shown = { tenure: tenureIn(state, key), shown: state.key(storeKey) };
+          const value = shown.shown === null ? 'nothing' : shown.shown.value;
+          this.#tell(client.name, `${pending.what}: ${describeTenure(shown.tenure)}, ${value} in ${storeKey} (as of ${index})`);
           this.#host.tell({ kind: 'read-ended', read, index, stateIndex: state.appliedIndex, ...shown });
           // Who was told something linearizable may tell others.
           if (consistency === 'linearizable') this.#ledger.acknowledged = Math.max(this.#ledger.acknowledged, index);
         } else {
-          this.#tell(client.name, `${pending.what} fails: ${result.failure.code}`);
+          this.#tell(client.name, `${pending.what} FAILS: ${result.failure.code}`);
         }
         done();
       });
@@ -237,12 +236,12 @@ export class Workload {
         floor: this.#ledger.acknowledged,
         ended: null,
       };
-      const pending = this.#begin(life, `wait ${wait.id} on n${wait.node} for ${JSON.stringify(key)}`, true);
+      const pending = this.#begin(life, `wait ${wait.id} on n${wait.node} until nobody has ${keyName(key)}`, true);
       this.#tell(client.name, pending.what);
       const cancel = life.service.waitVacant(
         key,
         (index) => {
-          this.#tell(client.name, `wait ${wait.id} is over at ${index}`);
+          this.#tell(client.name, `wait ${wait.id}: vacant as of ${index}`);
           this.#pending.delete(pending);
           if (wait.ended === 'cancelled') throw new Error(`wait ${wait.id} is told of a vacancy after it was cancelled`);
           const appliedIndex = Math.max(index, life.replica.state.appliedIndex);
@@ -253,7 +252,7 @@ export class Workload {
           done();
         },
         (failure) => {
-          this.#tell(client.name, `wait ${wait.id} fails: ${failure.code}`);
+          this.#tell(client.name, `wait ${wait.id} FAILS: ${failure.code}`);
           this.#pending.delete(pending);
           this.#host.tell({ kind: 'wait-failed', wait, failure });
           wait.ended = 'failed';
