@@ -36,12 +36,14 @@ export async function recoverLog(database: Database, head: Head, image: ImageMet
   return log.finish(head, image);
 }
 
-class LogReader {
+/** Takes the records in order of their keys, as they come. */
+export class LogReader {
   readonly #entries: Entry[] = [];
   #precedingTerm: Term = 0;
   #shape: LogShape | null = null;
   #previous: LogRecord | null = null;
 
+  /** Throws `MalformedBytesError` when the record cannot follow the one before. */
   add(record: LogRecord): void {
     const { first, entries } = record;
     const shape = this.#shape ?? new LogShape({ index: first - 1, term: record.previousTerm });
@@ -69,6 +71,7 @@ class LogReader {
     this.#previous = record;
   }
 
+  /** Throws `MalformedBytesError` when the log does not reach from `image` to `head`. */
   finish(head: Head, image: ImageMeta): RecoveredLog {
     const shape = this.#shape ?? new LogShape({ index: image.index, term: image.term });
     const first = this.#entries[0]?.index ?? image.index + 1;

@@ -1,13 +1,14 @@
 // The nodes of a run: makes them, ends them, starts them again, stops their time.
 import type { Env, Recovered } from '../../src/env.ts';
 import { checksum, codec } from '../../src/io/codec.ts';
+import { DataDirectoryError } from '../../src/io/data-directory-error.ts';
 import type { Index, NodeId, Term } from '../../src/raft/types.ts';
 import { Replica } from '../../src/replica/replica.ts';
 import type { Service } from '../../src/replica/service.ts';
 import { SimClock } from './clock.ts';
-import { SimDisk } from './disk.ts';
+import { type Damage, SimDisk } from './disk.ts';
 import type { Fact } from './facts.ts';
-import { type DiskMood, SimLogStore } from './log-store.ts';
+import { type DiskMood, SimLogStore, type StoreObserver } from './log-store.ts';
 import { Network } from './network.ts';
 import type { Plan } from './plan.ts';
 import { Process } from './process.ts';
@@ -43,6 +44,8 @@ interface Node {
   readonly disk: SimDisk;
   readonly mood: DiskMood;
   life: Life | null;
+  /** Its data directory cannot be believed any more: it takes no part. */
+  isLost: boolean;
 }
 
 export interface ClusterHost {
@@ -62,6 +65,7 @@ export class Cluster {
   readonly #host: ClusterHost;
   /** Terms that each node was seen to lead, as `node/term`. */
   readonly #led = new Set<string>();
+  readonly #harmed = new Set<NodeId>();
   #running: NodeId | null = null;
   /** Whether a node that ends is started again at once. */
   keepUp = false;
@@ -73,7 +77,8 @@ export class Cluster {
     this.#story = story;
     this.#host = host;
     this.ids = Array.from({ length: plan.nodes }, (_, place) => place + 1);
-    for (const id of this.ids) this.#nodes.set(id, { id, disk: new SimDisk(checksum), mood: { ...plan.disk }, life: null });
+    for (const id of this.ids)
+      this.#nodes.set(id, { id, disk: new SimDisk(checksum, `n${id}`), mood: { ...plan.disk }, life: null, isLost: false });
     this.network = new Network(
       scheduler,
       random.fork(),
@@ -124,41 +129,25 @@ export class Cluster {
     return found;
   }
 
+  /** All but those that have found their data directory damaged. */
+  get able(): NodeId[] {
+    return this.ids.filter((id) => !this.#node(id).isLost);
+  }
+
   holds(id: NodeId, index: Index, term: Term): boolean {
     return this.life(id)?.store.holds(index, term) ?? false;
   }
 
   start(id: NodeId): void {
     const node = this.#node(id);
-    if (node.life !== null) return;
+    if (node.life !== null || node.isLost) return;
     const name = `n${id}`;
     this.#tell(name, 'starts');
     const random = this.#random.fork();
     const process = new Process(this.#scheduler, (run) => this.#enter(node, run));
     this.#host.envFault?.reopened?.(node.disk);
-    const store = new SimLogStore(
-      node.disk,
-      this.#scheduler,
-      process,
-      random,
-      node.mood,
-      {
-        appending: (write) => {
-          const last = write.entries.at(-1);
-          this.#tell(
-            name,
-            `writes term=${write.hardState?.term} vote=${write.hardState?.vote} entries=${write.entries.length}${last === undefined ? '' : ` to ${last.index}/${last.term}`}`,
-            'detail',
-          );
-          this.#host.tell({ kind: 'appending', node: id, write });
-        },
-        savingState: (meta) => {
-          this.#tell(name, `saves its state at ${meta.index}: ${meta.count} records`, 'detail');
-          this.#host.tell({ kind: 'saving-state', node: id, meta });
-        },
-      },
-      (recovered) => this.#host.envFault?.recovered?.(recovered) ?? recovered,
-    );
+    const store = this.#open(node, process, random);
+    if (store === null) return;
     const transport = new SimTransport({ node: id, name, http: `${name}:http` }, this.network, process, (from, frame) =>
       this.#tell(name, `gets ${describeFrame(frame)} from n${from}`, 'detail'),
     );
@@ -191,11 +180,69 @@ export class Cluster {
       });
       node.life = { process, store, transport, replica, service: this.#host.envFault?.service?.(replica) ?? replica };
       replica.start((error) => {
-        if (error !== undefined) throw new Violation('no-bugs', `${name} cannot start: ${error.message}`);
-        this.#tell(name, `is ready at ${replica.appliedIndex}`);
+        if (error === undefined) {
+          this.#tell(name, `is ready at ${replica.appliedIndex}`);
+          return;
+        }
+        if (!(error instanceof DataDirectoryError)) throw new Violation('no-bugs', `${name} cannot start: ${error.message}`);
+        this.#refuse(node, error);
+        this.#scheduler.after(0, () => this.crash(id, false));
       });
     });
     this.#host.tell({ kind: 'started', node: id });
+  }
+
+  /** Null when the directory refuses: it has no room, or is not what it was. */
+  #open(node: Node, process: Process, random: SeededRandom): SimLogStore | null {
+    const name = `n${node.id}`;
+    const observer: StoreObserver = {
+      appending: (write) => {
+        const { hardState, entries } = write;
+        const last = entries.at(-1);
+        const until = last === undefined ? '' : ` to ${last.index}/${last.term}`;
+        this.#tell(name, `writes term=${hardState?.term} vote=${hardState?.vote} entries=${entries.length}${until}`, 'detail');
+        this.#host.tell({ kind: 'appending', node: node.id, write });
+      },
+      savingState: (meta) => {
+        this.#tell(name, `saves its state at ${meta.index}: ${meta.count} records`, 'detail');
+        this.#host.tell({ kind: 'saving-state', node: node.id, meta });
+      },
+    };
+    const plant = (recovered: Recovered): Recovered => this.#host.envFault?.recovered?.(recovered) ?? recovered;
+    try {
+      const store = new SimLogStore(node.disk, this.#scheduler, process, random, node.mood, observer, plant);
+      this.#host.tell({ kind: 'opened', node: node.id, shortfall: store.shortfall });
+      return store;
+    } catch (error) {
+      if (!(error instanceof DataDirectoryError)) throw error;
+      this.#refuse(node, error);
+      return null;
+    }
+  }
+
+  #refuse(node: Node, error: DataDirectoryError): void {
+    this.#tell(`n${node.id}`, `REFUSES to start: ${error.message}`);
+    if (error.code === 'damaged') {
+      if (!this.#harmed.has(node.id))
+        throw new Violation('no-bugs', `n${node.id} calls its disk damaged, which nobody harmed: ${error.message}`);
+      node.isLost = true;
+    } else if (error.code !== 'full' || !node.disk.isFull) throw error;
+  }
+
+  /** Harms the data directory of a node that is down. Answers whether there was anything to harm. */
+  damage(id: NodeId, kind: Damage): boolean {
+    const node = this.#node(id);
+    if (node.life !== null || node.isLost) return false;
+    const what = node.disk.damage(kind, this.#random);
+    if (what === null) return false;
+    this.#harmed.add(id);
+    this.#tell(`n${id}`, `DAMAGED while it is down: ${what}`);
+    return true;
+  }
+
+  /** Nodes that were harmed, whether or not they have noticed. */
+  get harmed(): ReadonlySet<NodeId> {
+    return this.#harmed;
   }
 
   /** Ends the process at once; what the disk was doing is kept or lost. `silently`: its peers are not told. */
@@ -206,7 +253,7 @@ export class Cluster {
     this.#tell(`n${id}`, silently ? 'loses power' : 'is killed');
     node.life = null;
     life.process.kill();
-    life.store.crash();
+    life.store.crash(silently);
     life.transport.crash(silently);
     node.mood.writesBeforeFailure = Number.POSITIVE_INFINITY;
     this.#host.tell({ kind: 'crashed', node: id });

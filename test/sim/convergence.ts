@@ -38,7 +38,7 @@ export function convergence(world: Convergence): void {
   );
   unpinEverything(world);
   const endMs = plan.mostDurationMs + DURATION_SLACK_MS + boundMs;
-  const state = () => cluster.life(cluster.leader ?? cluster.ids[0] ?? 0)?.replica.state;
+  const state = () => cluster.life(cluster.leader ?? cluster.able[0] ?? 0)?.replica.state;
   until(
     world,
     endMs,
@@ -55,8 +55,8 @@ export function convergence(world: Convergence): void {
     world,
     boundMs + IMAGE_BOUND_MS,
     'nodes do not catch up',
-    () => new Set(cluster.ids.map((id) => cluster.life(id)?.replica.appliedIndex)).size === 1,
-    () => JSON.stringify(cluster.ids.map((id) => cluster.life(id)?.replica.appliedIndex ?? null)),
+    () => new Set(cluster.able.map((id) => cluster.life(id)?.replica.appliedIndex)).size === 1,
+    () => JSON.stringify(cluster.able.map((id) => cluster.life(id)?.replica.appliedIndex ?? null)),
   );
   until(
     world,
@@ -81,7 +81,7 @@ function until(world: Convergence, boundMs: number, complaint: string, condition
 /** Asks until it is done: the answer to one unpin may be lost in a change of the leader. */
 function unpinEverything(world: Convergence): void {
   const { cluster, workload } = world;
-  const pins = () => cluster.life(cluster.leader ?? cluster.ids[0] ?? 0)?.replica.state.pins(null) ?? [];
+  const pins = () => cluster.life(cluster.leader ?? cluster.able[0] ?? 0)?.replica.state.pins(null) ?? [];
   for (let round = 0; pins().length > 0; round += 1) {
     if (round >= 10) fail(`still pinned after ${round} rounds: ${JSON.stringify(pins())}`);
     let waiting = 0;
@@ -90,7 +90,7 @@ function unpinEverything(world: Convergence): void {
       if (key === undefined) fail(`a pin on a lease that nobody speaks of: ${JSON.stringify(pin)}`);
       for (const entity of pin.entities) {
         waiting += 1;
-        workload.ask(cluster.leader ?? cluster.ids[0] ?? 0, { kind: 'unpin', key, entity }, () => {
+        workload.ask(cluster.leader ?? cluster.able[0] ?? 0, { kind: 'unpin', key, entity }, () => {
           waiting -= 1;
         });
       }
@@ -101,7 +101,7 @@ function unpinEverything(world: Convergence): void {
 }
 
 function compareStates({ cluster, ledger }: Convergence): void {
-  const states = cluster.ids.map((id) => cluster.life(id)?.replica.state);
+  const states = cluster.able.map((id) => cluster.life(id)?.replica.state);
   const hashes = states.map((machine) => (machine === undefined ? 'down' : hashState(machine)));
   if (new Set(hashes).size !== 1) fail(`nodes at ${states[0]?.appliedIndex} differ: ${hashes.join(' ')}`);
   const index = states[0]?.appliedIndex ?? 0;

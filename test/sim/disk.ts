@@ -1,7 +1,18 @@
-// What a simulated node has on its platter: survives the process, changes only by whole durable writes.
-
+// What a simulated node has on its platter: a database that may lie about what it lost, the mark beside it, and the product's own checks.
 import type { ImageMeta, LogWrite, RecordChecksum, Recovered, StateRecord } from '../../src/env.ts';
-import { EMPTY_CONF_STATE, EMPTY_HARD_STATE, type Entry, type HardState, type Index, type Term } from '../../src/raft/types.ts';
+import { MalformedBytesError } from '../../src/io/bytes.ts';
+import { codec } from '../../src/io/codec.ts';
+import { DataDirectoryError, damaged } from '../../src/io/data-directory-error.ts';
+import { decodeHead, EMPTY_HEAD, encodeHead, type Head } from '../../src/io/head.ts';
+import { decodeMeta, encodeMeta, NO_IMAGE, SUM_MODULUS } from '../../src/io/image-meta.ts';
+import { logKey } from '../../src/io/keys.ts';
+import { decodeRecord, encodeRecord, recordChecksum } from '../../src/io/log-records.ts';
+import { LogReader, type RecoveredLog } from '../../src/io/log-recovery.ts';
+import { LogShape } from '../../src/io/log-shape.ts';
+import { holdsMark } from '../../src/io/mark.ts';
+import { EMPTY_HARD_STATE, type Entry, type HardState, type Index, type Term } from '../../src/raft/types.ts';
+import { type Change, SimDatabase } from './database.ts';
+import type { SeededRandom } from './random.ts';
 
 interface Kept {
   readonly content: Uint8Array;
@@ -43,22 +54,53 @@ export class RecordSet {
   }
 }
 
-/** The durable content of one node's data directory. Every method is all or nothing. */
+/** A write, ready to be made, torn or lost. */
+export interface Prepared {
+  readonly changes: readonly Change[];
+  /** What is so once the changes are in the database. */
+  readonly settle: () => void;
+}
+
+/** What can be done to a disk while no process has it open. */
+export const DAMAGES = ['bit-flip', 'lost-tail', 'lost-middle', 'old-database', 'mark-gone', 'mark-flip'] as const;
+export type Damage = (typeof DAMAGES)[number];
+
+/**
+ * The data directory of one node. The same bytes stand in it as in a real one (`src/io/head.ts`, `log-records.ts`, `image-meta.ts`), and the
+ * product's own code decides at each opening whether they may be believed; only LevelDB itself and the files are simulated.
+ */
 export class SimDisk {
   hardState: HardState = EMPTY_HARD_STATE;
-  image: ImageMeta = { index: 0, term: 0, conf: EMPTY_CONF_STATE, count: 0, sum: 0 };
+  image: ImageMeta = NO_IMAGE.meta;
   state: RecordSet;
   incarnation = 0;
+  /** No room for another byte. */
+  isFull = false;
+  readonly checksum: RecordChecksum;
+  readonly #name: string;
+  #database = new SimDatabase();
+  /** Both slots of the mark, as the process sees them and as they would be found after a loss of power. */
+  #mark: { told: (Buffer | null)[]; synced: (Buffer | null)[]; place: 0 | 1 } = {
+    told: [encodeHead(EMPTY_HEAD), null],
+    synced: [encodeHead(EMPTY_HEAD), null],
+    place: 0,
+  };
+  #isFormed = false;
+  #head: Head = EMPTY_HEAD;
+  #shape = new LogShape({ index: 0, term: 0 });
+  /** First index of each log record, ascending. */
+  #firsts: Index[] = [];
   /** The position before the first entry. Invariant: preceding.index <= image.index. */
   #preceding: { index: Index; term: Term } = { index: 0, term: 0 };
   /** Invariant: #entries[i].index === #preceding.index + 1 + i. */
   #entries: Entry[] = [];
-  /** Last index of each append, ascending: like the real log, this one forgets whole appends only. */
-  #ends: Index[] = [];
-  readonly checksum: RecordChecksum;
+  #stateError: Error | null = null;
+  /** For an old copy to be put back. */
+  #copy: SimDatabase | null = null;
 
-  constructor(checksum: RecordChecksum) {
+  constructor(checksum: RecordChecksum, name = 'n0') {
     this.checksum = checksum;
+    this.#name = name;
     this.state = new RecordSet(checksum);
   }
 
@@ -81,71 +123,313 @@ export class SimDisk {
     return index <= this.image.index || this.termAt(index) === term;
   }
 
-  /** Opens the directory for one more life. */
-  recover(): Recovered {
-    this.incarnation += 1;
-    return {
+  /** Why the state cannot be read; null when it can. Known from an opening on. */
+  get stateError(): Error | null {
+    return this.#stateError;
+  }
+
+  // ---------------------------------------------------------------- opening
+
+  /**
+   * Opens the directory for one more life. Throws a `DataDirectoryError` when it is full, or not what it was. `shortfall` says what was durable
+   * and is not in what was recovered: the checks have failed then.
+   */
+  recover(): { readonly recovered: Recovered; readonly shortfall: string | null } {
+    if (this.isFull) throw new DataDirectoryError('full', `no space is left for the data directory ${this.#name}`);
+    const before = { hardState: this.hardState, last: this.lastIndex, term: this.termAt(this.lastIndex), image: this.image.index };
+    try {
+      if (this.#isFormed) this.#read();
+    } catch (error) {
+      throw error instanceof MalformedBytesError ? damaged(this.#name, error.message, error) : error;
+    }
+    this.#isFormed = true;
+    this.incarnation = this.#head.incarnation + 1;
+    const commit = Math.max(this.#head.hardState.commit, this.image.index);
+    this.hardState = { ...this.#head.hardState, commit };
+    const head = { ...this.#head, sequence: this.#head.sequence + 1, incarnation: this.incarnation, hardState: this.hardState };
+    this.#database.write([['h', encodeHead(head)]], true);
+    this.#tell(head);
+    this.syncMark();
+    this.#copy ??= this.#database.copy();
+    const recovered: Recovered = {
       hardState: this.hardState,
       image: this.image,
       entries: [...this.#entries],
       precedingTerm: this.#preceding.term,
       incarnation: this.incarnation,
     };
+    return { recovered, shortfall: this.#shortfall(before) };
   }
 
-  append(write: LogWrite): void {
-    if (write.hardState !== null) this.hardState = write.hardState;
-    const first = write.entries[0];
-    if (first === undefined) return;
-    const keep = first.index - this.#preceding.index - 1;
-    if (keep > this.#entries.length) throw new Error(`disk: entry ${first.index} leaves a hole after ${this.lastIndex}`);
-    if (keep < 0) throw new Error(`disk: entry ${first.index} would replace what is behind ${this.#preceding.index}`);
-    if (keep < this.#entries.length) {
-      this.#entries.length = keep;
-      this.#ends = this.#ends.filter((end) => end < first.index - 1);
-      this.#ends.push(first.index - 1);
-    }
-    for (const entry of write.entries) {
-      if (entry.index !== this.lastIndex + 1) throw new Error(`disk: entry ${entry.index} after ${this.lastIndex}`);
-      this.#entries.push(copyEntry(entry));
-    }
-    this.#ends.push(this.lastIndex);
+  #shortfall(before: { hardState: HardState; last: Index; term: Term | undefined; image: Index }): string | null {
+    const { term, vote } = before.hardState;
+    if (this.hardState.term !== term || this.hardState.vote !== vote)
+      return `term ${this.hardState.term} and vote ${this.hardState.vote} instead of ${term} and ${vote}`;
+    const last = Math.max(before.last, before.image);
+    if (Math.max(this.lastIndex, this.image.index) < last) return `a log to ${this.lastIndex} instead of ${last}`;
+    if (before.last > this.image.index && this.termAt(before.last) !== before.term)
+      return `term ${this.termAt(before.last)} at ${before.last} instead of ${before.term}`;
+    return null;
   }
 
-  saveState(meta: ImageMeta, records: readonly StateRecord[]): void {
+  /** As `src/io/log-store.ts` does it: the mark, the head, the meta, then the whole log. */
+  #read(): void {
+    const marks = this.#mark.told
+      .filter((slot) => slot !== null)
+      .sort((one, other) => decodeHead(other).sequence - decodeHead(one).sequence);
+    const newest = marks[0];
+    if (newest === undefined) throw damaged(this.#name, 'the mark, which says how far the log was written, is missing or altered');
+    this.#mark.place = this.#mark.told[0] === newest ? 0 : 1;
+    const stored = this.#database.get('h');
+    if (stored === undefined) throw damaged(this.#name, 'the head of its log is gone');
+    const head = decodeHead(stored);
+    if (!holdsMark(newest, stored)) {
+      const marked = decodeHead(newest);
+      throw damaged(this.#name, `its database ends with write ${head.sequence}, the mark says that write ${marked.sequence} was made`);
+    }
+    const meta = this.#database.get('m');
+    const image = meta === undefined ? NO_IMAGE : decodeMeta(codec, meta);
+    const reader = new LogReader();
+    const records = this.#database.list('l');
+    for (const [key, value] of records) reader.add(decodeRecord(logKey(Number(key.slice(1))), value));
+    const log = reader.finish(head, image.meta);
+    this.#head = head;
+    this.image = image.meta;
+    this.#firsts = records.map(([key]) => Number(key.slice(1)));
+    this.#takeLog(log);
+    this.#readState(image.generation);
+  }
+
+  #takeLog({ entries, precedingTerm, shape }: RecoveredLog): void {
+    this.#shape = shape;
+    this.#entries = [...entries];
+    const first = entries[0]?.index ?? shape.last.index + 1;
+    this.#preceding = { index: first - 1, term: entries.length === 0 ? shape.last.term : precedingTerm };
+  }
+
+  /** What is wrong with it is told when it is read, as by a real store. */
+  #readState(generation: number): void {
+    this.#stateError = null;
+    const set = new RecordSet(this.checksum);
+    for (const [key, value] of this.#database.list(`s${generation}/`)) {
+      const name = key.slice(key.indexOf('/') + 1);
+      const content = value.subarray(4);
+      if (value.length < 4 || this.checksum(name, content) !== value.readUInt32LE(0))
+        this.#stateError = damaged(this.#name, `the state record ${JSON.stringify(name)} is altered`);
+      set.put([[name, content]]);
+    }
+    const mismatch = set.mismatch(this.image);
+    if (mismatch !== null) this.#stateError ??= damaged(this.#name, mismatch);
+    this.state = set;
+  }
+
+  // ---------------------------------------------------------------- writing
+
+  /** Makes a whole write durable. */
+  make({ changes, settle }: Prepared): void {
+    this.#database.write(changes, true);
+    settle();
+  }
+
+  /** The power goes or the process ends when so many bytes of the write have reached the file. */
+  tear({ changes, settle }: Prepared, bytes: number, length: number): void {
+    this.#database.tear(changes, bytes);
+    if (bytes >= length) settle();
+  }
+
+  /** Whether a write is more than a commit index that moved, which waits for the next record. */
+  isWorthWriting({ hardState, entries }: LogWrite): boolean {
+    const { term, vote } = this.hardState;
+    return entries.length > 0 || (hardState !== null && (hardState.term !== term || hardState.vote !== vote));
+  }
+
+  append(write: LogWrite): Prepared {
+    const hardState = write.hardState ?? this.hardState;
+    const sequence = this.#head.sequence + 1;
+    const changes: Change[] = [];
+    const first = write.entries[0]?.index;
+    let head: Head = { ...this.#head, sequence, hardState };
+    let settleLog = (): void => {};
+    if (first !== undefined) {
+      if (first > this.lastIndex + 1) throw new Error(`disk: entry ${first} leaves a hole after ${this.lastIndex}`);
+      if (first <= this.image.index) throw new Error(`disk: entry ${first} would replace what is behind the image at ${this.image.index}`);
+      const entries = write.entries.map(copyEntry);
+      for (const [place, entry] of entries.entries()) {
+        if (entry.index !== first + place) throw new Error(`disk: entry ${entry.index} after ${first + place - 1}`);
+      }
+      // The shape moves on now: the write before has been made, and if this one is not, the process ends.
+      const gone = first <= this.lastIndex ? this.#shape.truncate(first) : [];
+      for (const other of gone) if (other !== first) changes.push([recordKey(other), null]);
+      const record = encodeRecord({ sequence, previousTerm: this.#shape.last.term, previousChecksum: this.#shape.lastChecksum }, entries);
+      changes.push([recordKey(first), record]);
+      this.#shape.append(entries, recordChecksum(record));
+      const { index: lastIndex, term: lastTerm } = this.#shape.last;
+      head = { ...head, lastIndex, lastTerm, lastChecksum: recordChecksum(record) };
+      settleLog = () => {
+        this.#firsts = [...this.#firsts.filter((other) => !gone.includes(other)), first];
+        this.#entries.length = first - this.#preceding.index - 1;
+        this.#entries.push(...entries);
+      };
+    }
+    changes.push(['h', encodeHead(head)]);
+    return {
+      changes,
+      settle: () => {
+        const isPromise = head.hardState.term !== this.hardState.term || head.hardState.vote !== this.hardState.vote;
+        settleLog();
+        this.#settleHead(head, isPromise);
+      },
+    };
+  }
+
+  saveState(meta: ImageMeta, records: readonly StateRecord[]): Prepared {
     if (meta.index < this.image.index) throw new Error(`disk: image ${meta.index} behind ${this.image.index}`);
-    this.state.put(records);
-    const mismatch = this.state.mismatch(meta);
-    if (mismatch !== null) throw new Error(`disk: ${mismatch}`);
-    this.image = meta;
+    const copies = records.map(([name, content]): StateRecord => [name, content?.slice() ?? null]);
+    const { generation } = this;
+    return {
+      changes: [...copies.map((record) => this.#stateChange(generation, record)), ['m', encodeMeta(codec, { generation, meta })]],
+      settle: () => {
+        this.state.put(copies);
+        const mismatch = this.state.mismatch(meta);
+        if (mismatch !== null) throw new Error(`disk: ${mismatch}`);
+        this.image = meta;
+      },
+    };
   }
 
-  installImage(meta: ImageMeta, records: RecordSet, hardState: HardState | null): void {
-    this.state = records;
-    this.image = meta;
-    this.#preceding = { index: meta.index, term: meta.term };
-    this.#entries = [];
-    this.#ends = [];
-    if (hardState !== null) this.hardState = hardState;
+  installImage(meta: ImageMeta, set: RecordSet, hardState: HardState | null): Prepared {
+    const { generation } = this;
+    const changes: Change[] = [...set.list().map((record) => this.#stateChange(generation + 1, record))];
+    for (const [key] of this.#database.list(`s${generation}/`)) changes.push([key, null]);
+    for (const first of this.#shape.reset({ index: meta.index, term: meta.term })) changes.push([recordKey(first), null]);
+    const next = { ...this.#head, sequence: this.#head.sequence + 1, hardState: hardState ?? this.hardState };
+    const head: Head = { ...next, lastIndex: meta.index, lastTerm: meta.term, lastChecksum: 0 };
+    changes.push(['m', encodeMeta(codec, { generation: generation + 1, meta })], ['h', encodeHead(head)]);
+    return {
+      changes,
+      settle: () => {
+        this.state = set;
+        this.image = meta;
+        this.#preceding = { index: meta.index, term: meta.term };
+        this.#entries = [];
+        this.#firsts = [];
+        this.#settleHead(head, true);
+      },
+    };
   }
 
-  /** What no disk may do: forgets the last entry, if there is one behind the image. For tests that plant a fault. */
+  /** Not synced: a loss of power may bring the records back. */
+  compact(index: Index): void {
+    if (index > this.image.index) throw new Error(`disk: compacting to ${index} behind image ${this.image.index}`);
+    if (index > this.lastIndex) throw new Error(`disk: compacting to ${index}, last is ${this.lastIndex}`);
+    const gone = this.#shape.compact(index);
+    if (gone.length === 0) return;
+    this.#database.write(
+      gone.map((first) => [recordKey(first), null]),
+      false,
+    );
+    this.#firsts = this.#firsts.filter((first) => !gone.includes(first));
+    const through = (this.#firsts[0] ?? this.lastIndex + 1) - 1;
+    const term = this.termAt(through) ?? 0;
+    this.#entries = this.#entries.slice(through - this.#preceding.index);
+    this.#preceding = { index: through, term };
+  }
+
+  get generation(): number {
+    const stored = this.#database.get('m');
+    return stored === undefined ? NO_IMAGE.generation : decodeMeta(codec, stored).generation;
+  }
+
+  /** What the mark was told reaches the platter. */
+  syncMark(): void {
+    this.#mark.synced = [...this.#mark.told];
+  }
+
+  /** Of what was not synced, any part may be gone: of the mark each slot by itself, of the database its end. */
+  losePower(random: SeededRandom): void {
+    this.#mark.told = this.#mark.told.map((slot, place) => (random.chance(0.5) ? slot : (this.#mark.synced[place] ?? slot)));
+    this.syncMark();
+    this.#database.losePower(random);
+  }
+
+  #settleHead(head: Head, isPromise: boolean): void {
+    this.#head = head;
+    this.hardState = head.hardState;
+    this.#tell(head);
+    if (isPromise) this.syncMark();
+  }
+
+  #tell(head: Head): void {
+    this.#head = head;
+    this.#mark.place = this.#mark.place === 0 ? 1 : 0;
+    this.#mark.told[this.#mark.place] = encodeHead(head);
+  }
+
+  #stateChange(generation: number, [name, content]: StateRecord): Change {
+    const key = `s${generation}/${name}`;
+    if (content === null) return [key, null];
+    const value = Buffer.allocUnsafe(4 + content.length);
+    value.writeUInt32LE(this.checksum(name, content), 0);
+    value.set(content, 4);
+    return [key, value];
+  }
+
+  // ---------------------------------------------------------------- harm
+
+  /** Harms the directory while no process has it open. Answers what was done, in words; null when there was nothing to harm. */
+  damage(kind: Damage, random: SeededRandom): string | null {
+    const { logLength } = this.#database;
+    switch (kind) {
+      case 'bit-flip': {
+        const key = this.#database.flipBit(random);
+        return key === null ? null : `a bit of ${key} is flipped`;
+      }
+      case 'lost-tail': {
+        const dropped = this.#database.drop(1 + random.below(Math.max(1, logLength)), 0);
+        return dropped === 0 ? null : `the last ${dropped} batches are gone`;
+      }
+      case 'lost-middle': {
+        const dropped = this.#database.drop(1 + random.below(5), 1 + random.below(5));
+        return dropped === 0 ? null : `${dropped} batches before the last are gone`;
+      }
+      case 'old-database':
+        if (this.#copy === null) return null;
+        this.#database = this.#copy;
+        this.#copy = null;
+        return 'the database is an old copy';
+      case 'mark-gone':
+        this.#mark.told = [null, null];
+        return 'the mark is gone';
+      case 'mark-flip':
+        // Its checksum tells: the slot counts for nothing.
+        this.#mark.told[random.below(2)] = null;
+        return 'a slot of the mark is flipped';
+    }
+  }
+
+  /** What no disk may do: forgets the last entry, if there is one behind the image, and all witnesses agree. For tests that plant a fault. */
   loseLast(): void {
     if (this.lastIndex <= this.image.index) return;
     this.#entries.pop();
-    this.#ends = [...this.#ends.filter((end) => end < this.lastIndex), this.lastIndex];
-  }
-
-  compact(index: Index): void {
-    if (index <= this.#preceding.index) return;
-    if (index > this.image.index) throw new Error(`disk: compacting to ${index} behind image ${this.image.index}`);
-    if (index > this.lastIndex) throw new Error(`disk: compacting to ${index}, last is ${this.lastIndex}`);
-    const through = this.#ends.filter((end) => end <= index).at(-1) ?? 0;
-    const term = this.termAt(through);
-    if (through <= this.#preceding.index || term === undefined) return;
-    this.#entries = this.#entries.slice(through - this.#preceding.index);
-    this.#ends = this.#ends.filter((end) => end > through);
-    this.#preceding = { index: through, term };
+    const entries = this.#entries;
+    const changes: Change[] = this.#firsts.map((first) => [recordKey(first), null]);
+    this.#firsts = [];
+    this.#shape.reset(this.#preceding);
+    let lastChecksum = 0;
+    if (entries.length > 0) {
+      const record = encodeRecord({ sequence: this.#head.sequence, previousTerm: this.#preceding.term, previousChecksum: 0 }, entries);
+      lastChecksum = recordChecksum(record);
+      this.#shape.append(entries, lastChecksum);
+      this.#firsts = [this.firstIndex];
+      changes.push([recordKey(this.firstIndex), record]);
+    }
+    const { index: lastIndex, term: lastTerm } = this.#shape.last;
+    const commit = Math.min(this.hardState.commit, lastIndex);
+    const head = { ...this.#head, hardState: { ...this.hardState, commit }, lastIndex, lastTerm, lastChecksum };
+    this.#database.write([...changes, ['h', encodeHead(head)]], true);
+    this.#settleHead({ ...head, sequence: head.sequence }, true);
+    this.#mark.told = [encodeHead(head), encodeHead(head)];
+    this.syncMark();
   }
 }
 
@@ -154,5 +438,7 @@ export function copyEntry(entry: Entry): Entry {
   return entry.kind === 'normal' ? { ...entry, data: entry.data.slice() } : entry;
 }
 
-/** `ImageMeta.sum` is told modulo this. */
-const SUM_MODULUS = 2 ** 48;
+/** Keys in the order of indexes. */
+function recordKey(first: Index): string {
+  return `l${first.toString().padStart(16, '0')}`;
+}

@@ -81,6 +81,8 @@ export interface Wait {
 
 export type Fact =
   | { readonly kind: 'started' | 'crashed'; readonly node: NodeId }
+  /** A node has opened its data directory and believes what it found; `shortfall` tells what had been durable and is not there. */
+  | { readonly kind: 'opened'; readonly node: NodeId; readonly shortfall: string | null }
   /** Handed to the transport by `node`, whether or not it will arrive. */
   | { readonly kind: 'frame-sent'; readonly node: NodeId; readonly to: NodeId; readonly frame: PeerFrame }
   /** The first sign that `node` acts as the leader of `term`. */

@@ -1,7 +1,9 @@
 // Twin of src/io/log-store.ts: writes become durable after a drawn delay, and a crash keeps or loses those under way.
 import type { Done, ImageMeta, ImageReader, ImageWriter, LogStore, LogWrite, Recovered, StateRecord } from '../../src/env.ts';
+import { translateDiskError } from '../../src/io/data-directory-error.ts';
 import type { HardState, Index, Term } from '../../src/raft/types.ts';
-import { copyEntry, RecordSet, type SimDisk } from './disk.ts';
+import { batchBytes } from './database.ts';
+import { copyEntry, type Prepared, RecordSet, type SimDisk } from './disk.ts';
 import type { Process } from './process.ts';
 import type { SeededRandom } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -13,6 +15,8 @@ export interface DiskMood {
   mostMs: number;
   /** Writes that still succeed before one fails for good; Infinity for a healthy disk. */
   writesBeforeFailure: number;
+  /** How that one fails. ENOSPC: nothing of it is there, and there is no room until somebody makes some. */
+  failure: 'EIO' | 'ENOSPC';
 }
 
 type Kind = 'append' | 'state' | 'image';
@@ -22,8 +26,8 @@ interface Pending {
   /** Its entries, for those who ask what the node has handed over. */
   readonly write: LogWrite | null;
   readonly atMs: number;
-  /** Makes it durable. Returns an error for a refusal that changes nothing. */
-  readonly apply: () => Error | undefined;
+  /** What it would write, at the moment at which it does. */
+  readonly prepare: () => Prepared;
   finished: boolean;
 }
 
@@ -32,6 +36,9 @@ export interface StoreObserver {
   appending(write: LogWrite): void;
   savingState(meta: ImageMeta): void;
 }
+
+/** The mark is synced so long behind a write, as by `src/io/head-writer.ts`. */
+const MARK_SYNC_AFTER_MS = 20;
 
 /** One opening of a {@link SimDisk} by one process. */
 export class SimLogStore implements LogStore {
@@ -46,7 +53,13 @@ export class SimLogStore implements LogStore {
   #pending: Pending[] = [];
   #broken: Error | null = null;
   #closed = false;
+  /** What {@link append} was given last; newer than the disk's only in its commit, which waits for the next record. */
+  #hardState: HardState;
+  #isMarkSyncPlanned = false;
+  /** What was durable and was not recovered: the checks at the opening have failed. */
+  readonly shortfall: string | null;
 
+  /** Throws a `DataDirectoryError` when the disk is full or damaged. */
   constructor(
     disk: SimDisk,
     scheduler: Scheduler,
@@ -62,12 +75,20 @@ export class SimLogStore implements LogStore {
     this.#random = random;
     this.#mood = mood;
     this.#observer = observer;
-    this.recovered = plant(disk.recover());
+    const { recovered, shortfall } = disk.recover();
+    this.recovered = plant(recovered);
+    this.shortfall = shortfall;
+    this.#hardState = this.recovered.hardState;
   }
 
   readState(each: (records: readonly StateRecord[]) => void, done: Done): void {
     if (this.#closed) {
       this.#process.after(this.#delayMs(), false, () => done(closedError()));
+      return;
+    }
+    const { stateError } = this.#disk;
+    if (stateError !== null) {
+      this.#process.after(this.#delayMs(), false, () => done(stateError));
       return;
     }
     const records = this.#disk.state.list();
@@ -94,29 +115,20 @@ export class SimLogStore implements LogStore {
 
   append(given: LogWrite, done: Done): void {
     this.#observer.appending(given);
-    const write = { hardState: given.hardState, entries: given.entries.map(copyEntry) };
-    this.#begin(
-      'append',
-      write,
-      () => {
-        this.#disk.append(write);
-        return undefined;
-      },
-      done,
-    );
+    const { term, vote } = this.#hardState;
+    this.#hardState = given.hardState ?? this.#hardState;
+    const write = { hardState: this.#hardState, entries: given.entries.map(copyEntry) };
+    if (write.entries.length === 0 && write.hardState.term === term && write.hardState.vote === vote && !this.#closed) {
+      // Only the commit index moved. It may be lost, so it waits for the next record.
+      this.#process.after(0, false, () => done(this.#broken ?? undefined));
+      return;
+    }
+    this.#begin('append', write, () => this.#disk.append(write), done);
   }
 
   saveState(meta: ImageMeta, records: readonly StateRecord[], done: Done): void {
     this.#observer.savingState(meta);
-    this.#begin(
-      'state',
-      null,
-      () => {
-        this.#disk.saveState(meta, records);
-        return undefined;
-      },
-      done,
-    );
+    this.#begin('state', null, () => this.#disk.saveState(meta, records), done);
   }
 
   compact(index: Index): void {
@@ -161,17 +173,13 @@ export class SimLogStore implements LogStore {
   installImage(meta: ImageMeta, writer: ImageWriter, hardState: HardState | null, done: Done): void {
     if (!(writer instanceof SimImageWriter)) throw new Error('log store: a foreign image writer');
     const records = writer.finish();
-    this.#begin(
-      'image',
-      { hardState, entries: [] },
-      () => {
-        const mismatch = records.mismatch(meta);
-        if (mismatch !== null) return new Error(`log store: ${mismatch}`);
-        this.#disk.installImage(meta, records, hardState);
-        return undefined;
-      },
-      done,
-    );
+    const mismatch = records.mismatch(meta);
+    if (mismatch !== null) {
+      this.#process.after(this.#delayMs(), false, () => done(new Error(`log store: ${mismatch}`)));
+      return;
+    }
+    if (hardState !== null) this.#hardState = hardState;
+    this.#begin('image', { hardState, entries: [] }, () => this.#disk.installImage(meta, records, this.#hardState), done);
   }
 
   close(done: Done): void {
@@ -180,18 +188,32 @@ export class SimLogStore implements LogStore {
     this.#process.after(longest - this.#scheduler.nowMs + this.#delayMs(), false, () => done());
   }
 
-  /** The process is gone: each write under way is kept or lost, but none is kept that builds on a lost one. */
-  crash(): void {
+  /**
+   * The process is gone, and with `power` the machine: each write under way is kept, lost, or torn at any byte, but none is kept that builds
+   * on one that is not.
+   */
+  crash(power = false): void {
     let lostAny = this.#broken !== null;
     let lostImage = lostAny;
     for (const pending of this.#pending) {
       pending.finished = true;
       const lost = this.#random.chance(0.5) || lostImage || (lostAny && pending.kind === 'image');
-      if (!lost) pending.apply();
+      const prepared = lost && lostAny ? null : pending.prepare();
+      if (prepared !== null) {
+        if (lost) this.#tear(prepared);
+        else this.#disk.make(prepared);
+      }
       lostAny ||= lost;
       lostImage ||= lost && pending.kind === 'image';
     }
     this.#pending = [];
+    if (power) this.#disk.losePower(this.#random);
+    else this.#disk.syncMark();
+  }
+
+  #tear(prepared: Prepared): void {
+    const { length } = batchBytes(prepared.changes);
+    this.#disk.tear(prepared, this.#random.below(length), length);
   }
 
   /** Whether the entry (index, term) has been handed over for writing, durable or not. */
@@ -218,7 +240,7 @@ export class SimLogStore implements LogStore {
     return this.#disk.hardState.term;
   }
 
-  #begin(kind: Kind, write: LogWrite | null, apply: () => Error | undefined, done: Done): void {
+  #begin(kind: Kind, write: LogWrite | null, prepare: () => Prepared, done: Done): void {
     if (this.#closed) {
       this.#process.after(this.#delayMs(), false, () => done(closedError()));
       return;
@@ -228,7 +250,7 @@ export class SimLogStore implements LogStore {
     const before = this.#pending.filter((other) => other.kind === 'image' || kind === 'image');
     const earliestMs = before.reduce((latest, other) => Math.max(latest, other.atMs), 0);
     const delayMs = Math.max(this.#delayMs(), earliestMs - this.#scheduler.nowMs);
-    const pending: Pending = { kind, write, atMs: this.#scheduler.nowMs + delayMs, apply, finished: false };
+    const pending: Pending = { kind, write, atMs: this.#scheduler.nowMs + delayMs, prepare, finished: false };
     this.#pending.push(pending);
     this.#scheduler.after(delayMs, () => this.#finish(pending, done));
   }
@@ -237,14 +259,31 @@ export class SimLogStore implements LogStore {
     if (pending.finished) return;
     pending.finished = true;
     this.#pending = this.#pending.filter((other) => other !== pending);
-    if (this.#broken === null && this.#mood.writesBeforeFailure <= 0) {
-      this.#broken = new Error('EIO: simulated disk failure');
-      // The failed write may well be found after reopening.
-      if (this.#random.chance(0.5)) pending.apply();
-    }
+    if (this.#broken === null && this.#mood.writesBeforeFailure <= 0) this.#fail(pending);
     this.#mood.writesBeforeFailure -= 1;
-    const error = this.#broken ?? pending.apply();
+    if (this.#broken === null) this.#make(pending.prepare());
+    const error = this.#broken ?? undefined;
     this.#process.callWhenAwake(() => done(error));
+  }
+
+  #make(prepared: Prepared): void {
+    this.#disk.make(prepared);
+    if (this.#isMarkSyncPlanned) return;
+    this.#isMarkSyncPlanned = true;
+    this.#scheduler.after(MARK_SYNC_AFTER_MS, () => {
+      this.#isMarkSyncPlanned = false;
+      if (this.#process.alive) this.#disk.syncMark();
+    });
+  }
+
+  /** After EIO the failed write may well be found after reopening; of one that found no room there is at most a beginning. */
+  #fail(pending: Pending): void {
+    const { failure } = this.#mood;
+    this.#broken = translateDiskError('simulated', Object.assign(new Error(`${failure}: simulated`), { code: failure }));
+    const prepared = pending.prepare();
+    if (failure === 'ENOSPC') this.#disk.isFull = true;
+    if (failure === 'EIO' && this.#random.chance(0.5)) this.#disk.make(prepared);
+    else this.#tear(prepared);
   }
 
   #delayMs(): number {

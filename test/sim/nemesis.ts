@@ -3,6 +3,7 @@
 import { unreachable } from '../../src/assert.ts';
 import type { NodeId } from '../../src/raft/types.ts';
 import type { Cluster } from './cluster.ts';
+import { DAMAGES } from './disk.ts';
 import { CALM_DISK, CALM_NETWORK, type Fault, type Plan } from './plan.ts';
 import type { SeededRandom } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -41,6 +42,7 @@ export class Nemesis {
     network.unblockAll();
     for (const id of this.#cluster.ids) {
       Object.assign(this.#cluster.mood(id), CALM_DISK);
+      this.#cluster.disk(id).isFull = false;
       if (this.#cluster.life(id)?.process.paused === true) this.#cluster.resume(id);
       this.#cluster.start(id);
     }
@@ -101,14 +103,26 @@ export class Nemesis {
         return;
       case 'slow-disk': {
         const mood = this.#cluster.mood(this.#random.chance(0.5) ? (leader ?? victim) : victim);
-        const mostMs = this.#random.pick([20, 100, 1_000]);
+        const mostMs = this.#random.pick([20, 100, 1_000, this.#random.between(0, 10) * this.#plan.electionTimeoutMs]);
         Object.assign(mood, { leastMs: mostMs / 4, mostMs });
         this.#later(100, 2_000, () => Object.assign(mood, { leastMs: this.#plan.disk.leastMs, mostMs: this.#plan.disk.mostMs }));
         return;
       }
       case 'failing-disk':
-        this.#cluster.mood(victim).writesBeforeFailure = this.#random.below(10);
+        Object.assign(this.#cluster.mood(victim), { writesBeforeFailure: this.#random.below(10), failure: 'EIO' });
         this.#later(500, 2_000, () => this.#cluster.start(victim));
+        return;
+      case 'full-disk':
+        Object.assign(this.#cluster.mood(victim), { writesBeforeFailure: this.#random.below(10), failure: 'ENOSPC' });
+        // Started again while it is full still, and once there is room.
+        this.#later(300, 1_000, () => this.#cluster.start(victim));
+        this.#later(1_000, 2_500, () => {
+          this.#cluster.disk(victim).isFull = false;
+          this.#cluster.start(victim);
+        });
+        return;
+      case 'corrupt-disk':
+        this.#corrupt(victim);
         return;
       case 'slow-network': {
         const mostMs = this.#random.pick([10, 50, 300]);
@@ -157,6 +171,14 @@ export class Nemesis {
       default:
         unreachable(fault);
     }
+  }
+
+  /** Never so many that those left are no majority. */
+  #corrupt(id: NodeId): void {
+    const { ids, harmed } = this.#cluster;
+    this.#cluster.crash(id, this.#random.chance(0.5));
+    if (harmed.has(id) || harmed.size < Math.floor((ids.length - 1) / 2)) this.#cluster.damage(id, this.#random.pick(DAMAGES));
+    this.#later(1, 1_500, () => this.#cluster.start(id));
   }
 
   #crash(id: NodeId): void {

@@ -20,6 +20,8 @@ export const FAULTS = [
   'reset',
   'slow-disk',
   'failing-disk',
+  'full-disk',
+  'corrupt-disk',
   'slow-network',
   'lossy-network',
   'transfer',
@@ -51,7 +53,7 @@ export interface Plan {
   readonly mostDurationMs: number;
 }
 
-export const CALM_DISK: DiskMood = { leastMs: 0.05, mostMs: 2, writesBeforeFailure: Number.POSITIVE_INFINITY };
+export const CALM_DISK: DiskMood = { leastMs: 0.05, mostMs: 2, writesBeforeFailure: Number.POSITIVE_INFINITY, failure: 'EIO' };
 export const CALM_NETWORK: NetworkMood = { leastMs: 0.05, mostMs: 3, loss: 0, duplicate: 0, reorder: 0, replay: 0, queueFrames: 4_096 };
 
 /** Draws a plan. */

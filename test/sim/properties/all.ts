@@ -1,5 +1,6 @@
 // The list of all properties, the paper's first.
 import { Acknowledged } from './acknowledged.ts';
+import { Durable } from './durable.ts';
 import { ElectionSafety } from './election-safety.ts';
 import { FencesGrow } from './fences-grow.ts';
 import { GatedWrites } from './gated-writes.ts';
@@ -28,6 +29,7 @@ export function allProperties(world: World, without: readonly string[]): Propert
     new LeaderCompleteness(world),
     new StateMachineSafety(),
     new Promises(world),
+    new Durable(),
     new LeaseTime(world),
     new NeverEarly(world),
     new OneHolder(),
