@@ -24,7 +24,7 @@ export interface EnvFault {
   /** Called with the disk before every opening. */
   reopened?(disk: SimDisk): void;
   recovered?(recovered: Recovered): Recovered;
-  env?(env: Env): Env;
+  env?(env: Env, node: NodeId): Env;
   /** What clients get instead of the node. */
   service?(service: Service): Service;
 }
@@ -155,7 +155,7 @@ export class Cluster {
     const env: Env = { clock, random, store, transport, codec, checksum };
     let role = '';
     process.call(() => {
-      const replica = new Replica(this.#host.envFault?.env?.(env) ?? env, {
+      const replica = new Replica(this.#host.envFault?.env?.(env, id) ?? env, {
         node: id,
         name,
         http: `${name}:http`,

@@ -76,9 +76,11 @@ export class SimDisk {
   incarnation = 0;
   /** No room for another byte. */
   isFull = false;
+  /** A fault that a test plants: no look at the mark. */
+  ignoresMark = false;
   readonly checksum: RecordChecksum;
   readonly #name: string;
-  #database = new SimDatabase();
+  database = new SimDatabase();
   /** Both slots of the mark, as the process sees them and as they would be found after a loss of power. */
   #mark: { told: (Buffer | null)[]; synced: (Buffer | null)[]; place: 0 | 1 } = {
     told: [encodeHead(EMPTY_HEAD), null],
@@ -147,10 +149,10 @@ export class SimDisk {
     const commit = Math.max(this.#head.hardState.commit, this.image.index);
     this.hardState = { ...this.#head.hardState, commit };
     const head = { ...this.#head, sequence: this.#head.sequence + 1, incarnation: this.incarnation, hardState: this.hardState };
-    this.#database.write([['h', encodeHead(head)]], true);
+    this.database.write([['h', encodeHead(head)]], true);
     this.#tell(head);
     this.syncMark();
-    this.#copy ??= this.#database.copy();
+    this.#copy ??= this.database.copy();
     const recovered: Recovered = {
       hardState: this.hardState,
       image: this.image,
@@ -180,17 +182,17 @@ export class SimDisk {
     const newest = marks[0];
     if (newest === undefined) throw damaged(this.#name, 'the mark, which says how far the log was written, is missing or altered');
     this.#mark.place = this.#mark.told[0] === newest ? 0 : 1;
-    const stored = this.#database.get('h');
+    const stored = this.database.get('h');
     if (stored === undefined) throw damaged(this.#name, 'the head of its log is gone');
     const head = decodeHead(stored);
-    if (!holdsMark(newest, stored)) {
+    if (!this.ignoresMark && !holdsMark(newest, stored)) {
       const marked = decodeHead(newest);
       throw damaged(this.#name, `its database ends with write ${head.sequence}, the mark says that write ${marked.sequence} was made`);
     }
-    const meta = this.#database.get('m');
+    const meta = this.database.get('m');
     const image = meta === undefined ? NO_IMAGE : decodeMeta(codec, meta);
     const reader = new LogReader();
-    const records = this.#database.list('l');
+    const records = this.database.list('l');
     for (const [key, value] of records) reader.add(decodeRecord(logKey(Number(key.slice(1))), value));
     const log = reader.finish(head, image.meta);
     this.#head = head;
@@ -211,7 +213,7 @@ export class SimDisk {
   #readState(generation: number): void {
     this.#stateError = null;
     const set = new RecordSet(this.checksum);
-    for (const [key, value] of this.#database.list(`s${generation}/`)) {
+    for (const [key, value] of this.database.list(`s${generation}/`)) {
       const name = key.slice(key.indexOf('/') + 1);
       const content = value.subarray(4);
       if (value.length < 4 || this.checksum(name, content) !== value.readUInt32LE(0))
@@ -227,13 +229,13 @@ export class SimDisk {
 
   /** Makes a whole write durable. */
   make({ changes, settle }: Prepared): void {
-    this.#database.write(changes, true);
+    this.database.write(changes, true);
     settle();
   }
 
   /** The power goes or the process ends when so many bytes of the write have reached the file. */
   tear({ changes, settle }: Prepared, bytes: number, length: number): void {
-    this.#database.tear(changes, bytes);
+    this.database.tear(changes, bytes);
     if (bytes >= length) settle();
   }
 
@@ -300,7 +302,7 @@ export class SimDisk {
   installImage(meta: ImageMeta, set: RecordSet, hardState: HardState | null): Prepared {
     const { generation } = this;
     const changes: Change[] = [...set.list().map((record) => this.#stateChange(generation + 1, record))];
-    for (const [key] of this.#database.list(`s${generation}/`)) changes.push([key, null]);
+    for (const [key] of this.database.list(`s${generation}/`)) changes.push([key, null]);
     for (const first of this.#shape.reset({ index: meta.index, term: meta.term })) changes.push([recordKey(first), null]);
     const next = { ...this.#head, sequence: this.#head.sequence + 1, hardState: hardState ?? this.hardState };
     const head: Head = { ...next, lastIndex: meta.index, lastTerm: meta.term, lastChecksum: 0 };
@@ -324,7 +326,7 @@ export class SimDisk {
     if (index > this.lastIndex) throw new Error(`disk: compacting to ${index}, last is ${this.lastIndex}`);
     const gone = this.#shape.compact(index);
     if (gone.length === 0) return;
-    this.#database.write(
+    this.database.write(
       gone.map((first) => [recordKey(first), null]),
       false,
     );
@@ -336,7 +338,7 @@ export class SimDisk {
   }
 
   get generation(): number {
-    const stored = this.#database.get('m');
+    const stored = this.database.get('m');
     return stored === undefined ? NO_IMAGE.generation : decodeMeta(codec, stored).generation;
   }
 
@@ -349,7 +351,7 @@ export class SimDisk {
   losePower(random: SeededRandom): void {
     this.#mark.told = this.#mark.told.map((slot, place) => (random.chance(0.5) ? slot : (this.#mark.synced[place] ?? slot)));
     this.syncMark();
-    this.#database.losePower(random);
+    this.database.losePower(random);
   }
 
   #settleHead(head: Head, isPromise: boolean): void {
@@ -378,23 +380,23 @@ export class SimDisk {
 
   /** Harms the directory while no process has it open. Answers what was done, in words; null when there was nothing to harm. */
   damage(kind: Damage, random: SeededRandom): string | null {
-    const { logLength } = this.#database;
+    const { logLength } = this.database;
     switch (kind) {
       case 'bit-flip': {
-        const key = this.#database.flipBit(random);
+        const key = this.database.flipBit(random);
         return key === null ? null : `a bit of ${key} is flipped`;
       }
       case 'lost-tail': {
-        const dropped = this.#database.drop(1 + random.below(Math.max(1, logLength)), 0);
+        const dropped = this.database.drop(1 + random.below(Math.max(1, logLength)), 0);
         return dropped === 0 ? null : `the last ${dropped} batches are gone`;
       }
       case 'lost-middle': {
-        const dropped = this.#database.drop(1 + random.below(5), 1 + random.below(5));
+        const dropped = this.database.drop(1 + random.below(5), 1 + random.below(5));
         return dropped === 0 ? null : `${dropped} batches before the last are gone`;
       }
       case 'old-database':
         if (this.#copy === null) return null;
-        this.#database = this.#copy;
+        this.database = this.#copy;
         this.#copy = null;
         return 'the database is an old copy';
       case 'mark-gone':
@@ -405,6 +407,17 @@ export class SimDisk {
         this.#mark.told[random.below(2)] = null;
         return 'a slot of the mark is flipped';
     }
+  }
+
+  /** What no disk may do: is empty, as if it had never been used. For tests that plant a fault. */
+  wipe(): void {
+    this.database = new SimDatabase();
+    this.#isFormed = false;
+    this.#head = EMPTY_HEAD;
+    this.#takeLog({ entries: [], precedingTerm: 0, shape: new LogShape({ index: 0, term: 0 }) });
+    this.#firsts = [];
+    this.image = NO_IMAGE.meta;
+    this.state = new RecordSet(this.checksum);
   }
 
   /** What no disk may do: forgets the last entry, if there is one behind the image, and all witnesses agree. For tests that plant a fault. */
@@ -426,7 +439,7 @@ export class SimDisk {
     const { index: lastIndex, term: lastTerm } = this.#shape.last;
     const commit = Math.min(this.hardState.commit, lastIndex);
     const head = { ...this.#head, hardState: { ...this.hardState, commit }, lastIndex, lastTerm, lastChecksum };
-    this.#database.write([...changes, ['h', encodeHead(head)]], true);
+    this.database.write([...changes, ['h', encodeHead(head)]], true);
     this.#settleHead({ ...head, sequence: head.sequence }, true);
     this.#mark.told = [encodeHead(head), encodeHead(head)];
     this.syncMark();

@@ -11,7 +11,7 @@ describe('the simulator finds it when', () => {
     ({ property, seeds, options }) => {
       const others: string[] = [];
       for (let seed = 1; seed <= seeds; seed += 1) {
-        const { violation } = simulate(seed, options);
+        const { violation } = simulate(seed, options());
         if (violation?.property === property) return;
         if (violation !== null) others.push(`seed ${seed}: ${violation.message.split('\n')[0] ?? ''}`);
       }

@@ -13,6 +13,8 @@ export type ApplyFault = (
   entry: EntryContext,
   command: unknown,
   machine: StateMachine,
+  /** Whose state machine it is; 0 outside of all nodes. */
+  node: NodeId,
 ) => Outcome;
 
 export interface WitnessHost {
@@ -37,7 +39,7 @@ export function witnessStateMachines(host: WitnessHost): () => void {
     const carryOut = (at: EntryContext, given: unknown): Outcome => original.apply.call(this, at, given);
     const { fault } = host;
     return witness(host, this, entry, fromTuple(command), () =>
-      fault === null ? carryOut(entry, command) : fault(carryOut, entry, command, this),
+      fault === null ? carryOut(entry, command) : fault(carryOut, entry, command, this, host.running ?? 0),
     );
   };
   StateMachine.prototype.skip = function skip(this: StateMachine, index: Index): void {
