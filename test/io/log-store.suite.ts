@@ -37,11 +37,14 @@ export function shown(entries: readonly Entry[]): string[] {
   );
 }
 
-/** Settles when the call has been answered. */
+/** Settles when the call has been answered. A second answer throws where it is given. */
 export function answered(begin: (done: Done) => void, fixture?: StoreFixture): Promise<void> {
   return new Promise((resolve, reject) => {
     let during = true;
+    let isAnswered = false;
     begin((error) => {
+      if (isAnswered) throw new Error('done was called twice');
+      isAnswered = true;
       if (during) reject(new Error('done was called during the call'));
       else if (error === undefined || error === null) resolve();
       else reject(error);
@@ -278,6 +281,55 @@ export function logStoreSuite({ name, checksum, make }: StoreFactory): void {
       expect(most).toBeLessThanOrEqual(PIECE_RECORDS_MAX);
     });
 
+    test('nothing is forgotten that the saved state does not hold', async () => {
+      const model = new StateModel(checksum);
+      await append(entriesOf(1, 8, 1), { term: 1, vote: 1, commit: 8 });
+      await save(model, 5, 1, [['a', Buffer.from('1')]]);
+      expect(() => store.compact(6)).toThrow();
+      store.compact(5);
+      await append(entriesOf(9, 9, 1));
+      await reopen();
+      expect(shown(store.recovered.entries).slice(-4)).toEqual(shown(entriesOf(6, 9, 1)));
+    });
+
+    test('an image of a store without a saved state has no records', async () => {
+      await append(entriesOf(1, 3, 1), { term: 1, vote: 1, commit: 3 });
+      const reader = store.openImage();
+      expect(reader.meta).toMatchObject({ index: 0, term: 0, count: 0, sum: 0 });
+      expect(await chunk(reader, 1_000)).toEqual([]);
+      reader.close();
+    });
+
+    test('a reader hands on about as much as it was asked for, and nothing once all has been read', async () => {
+      const model = new StateModel(checksum);
+      await append(entriesOf(1, 1, 1), { term: 1, vote: 1, commit: 1 });
+      await save(
+        model,
+        1,
+        1,
+        Array.from({ length: 50 }, (_, at): StateRecord => [`k${at}`, Buffer.alloc(20_000, 'x')]),
+      );
+      const reader = store.openImage();
+      const sizes: number[] = [];
+      for (let piece = await chunk(reader, 100_000); piece.length > 0; piece = await chunk(reader, 100_000)) sizes.push(piece.length);
+      expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(50);
+      // A record more or less, and as much as the disk is read at once.
+      expect(Math.max(...sizes)).toBeLessThan(12);
+      expect(await chunk(reader, 100_000)).toEqual([]);
+      reader.close();
+    });
+
+    test('an image that is installed without a hard state leaves term and vote as they were', async () => {
+      await append(entriesOf(1, 3, 2), { term: 4, vote: 3, commit: 1 });
+      const received = new StateModel(checksum);
+      const writer = store.beginImage();
+      await call((done) => writer.write(received.change([['x', Buffer.from('1')]]), done));
+      await call((done) => store.installImage(received.meta(30, 4), writer, null, done));
+      await reopen();
+      expect(store.recovered.hardState).toEqual({ term: 4, vote: 3, commit: 30 });
+      expect(store.recovered).toMatchObject({ entries: [], precedingTerm: 4, image: { index: 30 } });
+    });
+
     test('a log that was compacted to its very end goes on behind it', async () => {
       const model = new StateModel(checksum);
       await append(entriesOf(1, 8, 3), { term: 3, vote: 1, commit: 8 });
@@ -409,6 +461,9 @@ export function logStoreSuite({ name, checksum, make }: StoreFactory): void {
       await expect(append(entriesOf(1, 1, 1), { term: 1, vote: 1, commit: 0 })).rejects.toThrow();
       await expect(call((done) => store.saveState(new StateModel(checksum).meta(0, 0), [], done))).rejects.toThrow();
       await expect(call((done) => store.readState(() => {}, done))).rejects.toThrow();
+      const writer = store.beginImage();
+      await expect(call((done) => writer.write([['x', Buffer.from('1')]], done))).rejects.toThrow();
+      await expect(call((done) => store.installImage(new StateModel(checksum).meta(0, 0), writer, null, done))).rejects.toThrow();
       expect(() => store.openImage()).toThrow();
       store = await fixture.open();
       expect(store.recovered.entries).toEqual([]);

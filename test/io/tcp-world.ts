@@ -1,6 +1,6 @@
 // Real transports on this machine whose every connection runs through a relay, which can hold bytes back and reset connections.
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { Transport, TransportEvents } from '../../src/env.ts';
+import type { PeerInfo, Transport, TransportEvents } from '../../src/env.ts';
 import { realClock } from '../../src/io/clock.ts';
 import { codec } from '../../src/io/codec.ts';
 import { realRandom } from '../../src/io/random.ts';
@@ -47,7 +47,7 @@ export class TcpWorld implements TransportWorld {
 
   async open(node: NodeId, more: Partial<TransportOptions> = {}): Promise<TcpTransport> {
     const transport = await openTransport({
-      self: { node, name: `n${node}`, http: `${HOST}:${7800 + node}` },
+      self: this.info(node),
       cluster: 'blue',
       disk: `disk-${node}`,
       listen: { host: HOST, port: 0 },
@@ -62,6 +62,10 @@ export class TcpWorld implements TransportWorld {
     const running: Running = { transport, dead: false };
     this.#running.set(node, running);
     return muted(running);
+  }
+
+  info(node: NodeId): PeerInfo {
+    return { node, name: `n${node}`, http: `${HOST}:${7800 + node}` };
   }
 
   /** The port at which `node` itself listens. */

@@ -1,12 +1,14 @@
 // What every transport must keep, real or simulated: the conformance suite of the network seam in src/env.ts.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { PeerFrame, Transport, TransportEvents } from '../../src/env.ts';
+import type { PeerFrame, PeerInfo, Transport, TransportEvents } from '../../src/env.ts';
 import type { NodeId } from '../../src/raft/types.ts';
 
 /** A network of the nodes 1, 2 and 3 (named n1, n2, n3), with neither loss nor delay of its own. */
 export interface TransportWorld {
   /** Opens the transport of a new process of `node`. It is not yet started. */
   open(node: NodeId): Promise<Transport>;
+  /** What `node` tells its peers of itself. */
+  info(node: NodeId): PeerInfo;
   /** The process of `node` is gone at once, without a goodbye. */
   kill(node: NodeId): void;
   /** Breaks the connection between two nodes; another can be made at once. */
@@ -28,6 +30,7 @@ class Node implements TransportEvents {
   readonly frames: { readonly from: NodeId; readonly frame: PeerFrame }[] = [];
   /** `up n2`, `down 2`, in order. */
   readonly changes: string[] = [];
+  readonly peers = new Map<NodeId, PeerInfo>();
   readonly oddities: string[] = [];
   readonly #up = new Set<NodeId>();
 
@@ -40,7 +43,8 @@ class Node implements TransportEvents {
     this.frames.push({ from, frame });
   }
 
-  up(peer: { readonly node: NodeId; readonly name: string; readonly http: string }): void {
+  up(peer: PeerInfo): void {
+    this.peers.set(peer.node, peer);
     if (this.#up.has(peer.node)) this.oddities.push(`${peer.node} is up twice`);
     this.#up.add(peer.node);
     this.changes.push(`up ${peer.name}`);
@@ -178,6 +182,22 @@ export function transportSuite(name: string, begin: () => Promise<TransportWorld
       expect(third.changes.toSorted()).toEqual(['up n1', 'up n2']);
     });
 
+    test('each is told of the other what that tells of itself', async () => {
+      const [first, second] = await meeting();
+      expect(first.peers.get(2)).toEqual(world.info(2));
+      expect(second.peers.get(1)).toEqual(world.info(1));
+    });
+
+    test('no event comes before the start, whoever is there', async () => {
+      const first = await started(1);
+      const late = new Node(await world.open(2));
+      nodes.push(late);
+      await world.pass(300);
+      expect([late.changes, late.frames, first.changes]).toEqual([[], [], []]);
+      late.transport.start(late);
+      expect(await world.until(() => first.sees(2) && late.sees(1))).toBe(true);
+    });
+
     test('nothing can be sent to a peer that is not up, to oneself or to a stranger', async () => {
       const opened = await world.open(1);
       expect(opened.send(2, barrier(1))).toBe(false);
@@ -280,6 +300,19 @@ export function transportSuite(name: string, begin: () => Promise<TransportWorld
       expect(await world.until(() => second.frames.length === taken)).toBe(true);
       expect(second.frames.map((told) => (told.frame.kind === 'forward' ? told.frame.term : -1))).toEqual(counted(taken));
       expect(first.transport.send(2, barrier(1))).toBe(true);
+    });
+
+    test('what was sent before closing arrives', async () => {
+      const [first, second] = await meeting();
+      for (let id = 0; id < 200; id++) expect(second.transport.send(1, barrier(id))).toBe(true);
+      await new Promise<void>((resolve) => {
+        let isClosed = false;
+        second.transport.close(() => {
+          isClosed = true;
+        });
+        void world.until(() => isClosed && !first.sees(2)).then(() => resolve());
+      });
+      expect(first.barriers(2)).toEqual(counted(200));
     });
 
     test('a closed transport tells nothing more, and its peers see it down', async () => {

@@ -167,7 +167,10 @@ export class SimLogStore implements LogStore {
   }
 
   beginImage(): ImageWriter {
-    return new SimImageWriter(new RecordSet(this.#disk.checksum), (done) => this.#process.after(this.#delayMs(), false, done));
+    const ended = (): Error | undefined => this.#broken ?? (this.#closed ? closedError() : undefined);
+    return new SimImageWriter(new RecordSet(this.#disk.checksum), (done) =>
+      this.#process.after(this.#delayMs(), false, () => done(ended())),
+    );
   }
 
   installImage(meta: ImageMeta, writer: ImageWriter, hardState: HardState | null, done: Done): void {
@@ -297,11 +300,11 @@ function closedError(): Error {
 
 class SimImageWriter implements ImageWriter {
   readonly #records: RecordSet;
-  readonly #later: (run: () => void) => void;
+  readonly #later: (done: Done) => void;
   #state: 'open' | 'finished' | 'aborted' = 'open';
   #writing = false;
 
-  constructor(records: RecordSet, later: (run: () => void) => void) {
+  constructor(records: RecordSet, later: (done: Done) => void) {
     this.#records = records;
     this.#later = later;
   }
@@ -311,9 +314,9 @@ class SimImageWriter implements ImageWriter {
     if (this.#writing) throw new Error('image writer: a second write while one is under way');
     this.#writing = true;
     this.#records.put(records);
-    this.#later(() => {
+    this.#later((error) => {
       this.#writing = false;
-      done();
+      done(error);
     });
   }
 

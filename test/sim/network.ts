@@ -78,12 +78,15 @@ export class Network {
     for (const other of this.#endpoints.keys()) if (other !== node) this.#dial(node, other);
   }
 
-  /** A process is gone, or has closed its transport. Its peers notice at once, or late when the whole machine went silent. */
-  leave(endpoint: Endpoint, silently: boolean): void {
+  /**
+   * A process is gone, or has closed its transport. Its peers notice at once, or late when the whole machine went silent; `orderly`: behind
+   * what was sent before.
+   */
+  leave(endpoint: Endpoint, silently: boolean, orderly = false): void {
     const node = endpoint.info.node;
     if (this.#endpoints.get(node) !== endpoint) return;
     this.#endpoints.delete(node);
-    for (const other of this.#endpoints.keys()) this.#break(node, other, silently ? SILENCE_MOST_MS : NOTICE_MOST_MS);
+    for (const other of this.#endpoints.keys()) this.#break(node, other, silently ? SILENCE_MOST_MS : NOTICE_MOST_MS, orderly);
   }
 
   /** Stops what travels from one node to another, without telling anybody. */
@@ -179,7 +182,7 @@ export class Network {
     this.#scheduler.after(arrivalMs - this.#scheduler.nowMs, () => endpoint.up(peer.info, epoch));
   }
 
-  #break(one: NodeId, other: NodeId, noticeMostMs: number): void {
+  #break(one: NodeId, other: NodeId, noticeMostMs: number, isOrderly = false): void {
     const link = this.#link(one, other);
     const epoch = link.epoch;
     if (epoch !== 0) {
@@ -192,7 +195,7 @@ export class Network {
         const incoming = this.#direction(peer, end);
         incoming.held = [];
         // Either what is under way still arrives before the end is noticed, or the end overtakes it.
-        const orderly = this.#random.chance(0.5) ? Math.max(0, incoming.lastArrivalMs - this.#scheduler.nowMs) : 0;
+        const orderly = this.#random.chance(0.5) || isOrderly ? Math.max(0, incoming.lastArrivalMs - this.#scheduler.nowMs) : 0;
         this.#scheduler.after(orderly + this.#random.between(0, noticeMostMs), () => endpoint?.down(peer, epoch));
       }
     }

@@ -37,7 +37,7 @@ export class SimTransport implements Transport, Endpoint {
   close(done: () => void): void {
     this.#closed = true;
     this.#process.after(0, false, () => {
-      this.#network.leave(this, false);
+      this.#network.leave(this, false, true);
       done();
     });
   }

@@ -1,6 +1,6 @@
 // The twins of src/io keep the contracts of src/env.ts: the same suites as for the real ones, and what only a twin can show.
 import { describe, expect, test } from 'vitest';
-import type { Transport } from '../../src/env.ts';
+import type { PeerInfo, Transport } from '../../src/env.ts';
 import { checksum } from '../../src/io/codec.ts';
 import type { NodeId } from '../../src/raft/types.ts';
 import { entriesOf, logStoreSuite } from '../io/log-store.suite.ts';
@@ -45,9 +45,13 @@ class SimWorld implements TransportWorld {
 
   async open(node: NodeId): Promise<Transport> {
     const process = new Process(this.#scheduler, enter);
-    const transport = new SimTransport({ node, name: `n${node}`, http: `n${node}:http` }, this.#network, process, () => {});
+    const transport = new SimTransport(this.info(node), this.#network, process, () => {});
     this.#running.set(node, { process, transport });
     return transport;
+  }
+
+  info(node: NodeId): PeerInfo {
+    return { node, name: `n${node}`, http: `n${node}:http` };
   }
 
   kill(node: NodeId): void {
