@@ -54,7 +54,9 @@ export function stepCandidate(state: State, role: CandidateRole, message: Messag
     case 'vote-response':
       return role.kind === 'candidate' ? countVote(state, role, message) : null;
     case 'pre-vote-response':
-      return role.kind === 'pre-candidate' ? countVote(state, role, message) : null;
+      if (role.kind !== 'pre-candidate') return null;
+      // A grant is for the term that was asked for; a late one for this term says nothing of the next.
+      return message.rejected || message.term === state.term + 1 ? countVote(state, role, message) : null;
     case 'timeout-now':
       state.trace({ kind: 'timeout-now-ignored', term: state.term, from: message.from });
       return null;

@@ -1,6 +1,6 @@
 // A follower: takes entries, heartbeats and snapshots from the leader of its term (Figure 2, "Followers" and the receivers).
 import { considerCampaign } from './candidate.ts';
-import type { Append, Heartbeat, Message } from './messages.ts';
+import type { Append, Heartbeat, Message, ReadIndex } from './messages.ts';
 import { handleSnapshot } from './snapshot.ts';
 import type { State, Step } from './state.ts';
 import { NONE } from './types.ts';
@@ -22,9 +22,11 @@ export function stepFollower(state: State, message: Message): Step {
       handleSnapshot(state, message);
       return null;
     case 'transfer-leader':
-    case 'read-index':
       if (state.leader === NONE) state.trace({ kind: 'no-leader', term: state.term, dropped: message.kind });
-      else state.queue({ ...message, from: state.id, to: state.leader, term: message.kind === 'read-index' ? 0 : state.term });
+      else state.queue({ ...message, from: state.id, to: state.leader, term: state.term });
+      return null;
+    case 'read-index':
+      passReadOn(state, message);
       return null;
     case 'read-index-response':
       state.readStates.push({ index: message.index, context: message.context });
@@ -41,6 +43,17 @@ export function stepFollower(state: State, message: Message): Step {
 function hearLeader(state: State, message: Message): void {
   state.electionElapsed = 0;
   state.leader = message.from;
+}
+
+/**
+ * A read asked for here goes to the leader. One from another node does not: the answer would come to this node, where the same
+ * context may stand for a later read of its own.
+ */
+function passReadOn(state: State, message: ReadIndex): void {
+  const { leader, term, id } = state;
+  if (leader === NONE) state.trace({ kind: 'no-leader', term, dropped: message.kind });
+  else if (message.from === NONE || message.from === id) state.queue({ ...message, from: id, to: leader, term: 0 });
+  else state.trace({ kind: 'read-not-passed-on', from: message.from, leader, term });
 }
 
 function forwardProposal(state: State, message: Message & { kind: 'propose' }): Step {

@@ -47,8 +47,13 @@ function propose(state: State, payloads: readonly Payload[]): Step {
     return 'proposal-dropped';
   }
   const first = state.log.lastIndex() + 1;
+  const { pendingConfIndex } = role;
   const admitted = payloads.map((payload, i) => (payload.kind === 'conf-change' ? admitConfChange(state, payload, first + i) : payload));
-  if (!appendEntries(state, admitted)) return 'proposal-dropped';
+  if (!appendEntries(state, admitted)) {
+    // What found no room is not under way.
+    role.pendingConfIndex = pendingConfIndex;
+    return 'proposal-dropped';
+  }
   broadcastAppend(state);
   return null;
 }

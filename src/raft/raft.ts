@@ -8,7 +8,7 @@ import type { Message, Payload, StorageAppendResponse } from './messages.ts';
 import { ReadQueue, releasePostponedReads, sendHeartbeats } from './read-index.ts';
 import { broadcastAppend } from './replication.ts';
 import { entriesBytes, payloadBytes } from './sizes.ts';
-import { State, type Step, type Transition } from './state.ts';
+import { type LeaderRole, State, type Step, type Transition } from './state.ts';
 import { type ConfChange, type ConfState, type Entry, NONE, type NodeId, type Role } from './types.ts';
 import { answerVoteRequest, ignoresVoteRequest, refuseVote } from './vote.ts';
 
@@ -115,13 +115,20 @@ export class Raft {
     if (state.electionElapsed >= state.config.electionTicks) {
       state.electionElapsed = 0;
       if (state.config.checkQuorum) this.#perform(checkQuorum(state));
-      // A transfer that took this long has failed; the leader takes proposals again.
-      if (state.role.kind === 'leader') state.role.transferee = NONE;
     }
-    if (state.role.kind === 'leader' && state.heartbeatElapsed >= state.config.heartbeatTicks) {
+    if (state.role.kind !== 'leader') return;
+    this.#tickTransfer(state.role);
+    if (state.heartbeatElapsed >= state.config.heartbeatTicks) {
       state.heartbeatElapsed = 0;
       sendHeartbeats(state);
     }
+  }
+
+  /** A transfer that takes an election timeout has failed; the leader takes proposals again, also those that it owes itself. */
+  #tickTransfer(role: LeaderRole): void {
+    if (role.transferee === NONE || ++role.transferElapsed < this.state.config.electionTicks) return;
+    role.transferee = NONE;
+    this.#leaveJointIfDue();
   }
 
   campaign(): void {
@@ -150,6 +157,12 @@ export class Raft {
   #appliedTo(index: number, bytes: number): void {
     const { state } = this;
     state.log.appliedTo(Math.max(index, state.log.applied), bytes);
+    this.#leaveJointIfDue();
+  }
+
+  /** A leader leaves a joint configuration by itself where that was wanted, once all changes are applied. */
+  #leaveJointIfDue(): void {
+    const { state } = this;
     const { role } = state;
     if (role.kind !== 'leader' || !state.membership.configuration.autoLeave || state.log.applied < role.pendingConfIndex) return;
     const leave: ConfChange = { v1: false, transition: 'auto', changes: [] };
@@ -245,7 +258,14 @@ export class Raft {
     own?.becomeReplicate();
     if (own !== undefined) own.recentActive = true;
     // A change of an earlier term may be anywhere in the log, so none is taken until all of it is applied (section 6).
-    state.role = { kind: 'leader', transferee: NONE, pendingConfIndex: state.log.lastIndex(), uncommittedBytes: 0, reads: new ReadQueue() };
+    state.role = {
+      kind: 'leader',
+      transferee: NONE,
+      transferElapsed: 0,
+      pendingConfIndex: state.log.lastIndex(),
+      uncommittedBytes: 0,
+      reads: new ReadQueue(),
+    };
     // Entries of earlier terms are committed only behind one of this term (section 5.4.2).
     appendEntries(state, [{ kind: 'normal', data: new Uint8Array(0) }]);
     this.#become('leader');

@@ -23,6 +23,8 @@ export interface LeaderRole {
   readonly kind: 'leader';
   /** Whom leadership is being handed to, or NONE. No proposals are taken meanwhile. */
   transferee: NodeId;
+  /** Ticks since that began. */
+  transferElapsed: number;
   /** The last configuration change may be at this index or before; another is refused until it is applied. */
   pendingConfIndex: Index;
   /** Bytes of payload proposed in this term and not yet applied. */

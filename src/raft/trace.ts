@@ -54,6 +54,7 @@ export type TraceEvent = { readonly node: NodeId } & (
   | { readonly kind: 'leader-forgotten'; readonly leader: NodeId; readonly term: Term }
   | { readonly kind: 'forget-leader-refused' }
   | { readonly kind: 'no-leader'; readonly term: Term; readonly dropped: Message['kind'] }
+  | { readonly kind: 'read-not-passed-on'; readonly from: NodeId; readonly leader: NodeId; readonly term: Term }
   | { readonly kind: 'proposal-not-forwarded'; readonly leader: NodeId; readonly term: Term }
   | { readonly kind: 'proposal-dropped-in-transfer'; readonly transferee: NodeId; readonly term: Term }
   | {

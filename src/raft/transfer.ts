@@ -27,8 +27,9 @@ export function transferLeadership(state: State, transferee: NodeId): void {
     return;
   }
   state.trace({ kind: 'transfer-started', term, transferee, previous });
-  // It should be done within an election timeout; then the leader goes on by itself.
-  state.electionElapsed = 0;
+  // It should be done within an election timeout; then the leader goes on by itself. The quorum check keeps its own time: else whoever
+  // asks for transfers again and again would keep a leader in office that nobody hears.
+  role.transferElapsed = 0;
   role.transferee = transferee;
   if (progress.match === state.log.lastIndex()) {
     state.send({ kind: 'timeout-now', to: transferee });

@@ -36,6 +36,16 @@ describe('one change at a time', () => {
     expect(kinds(node).at(-1)).toBe('conf-change');
   });
 
+  test('a change for which there is no room stands in the way of no other one', () => {
+    const node = settledLeader({ maxUncommittedBytes: 10 });
+    node.propose('12345678');
+    expect(node.raft.proposeConfChange(change(ADD_4))).toBe('proposal-dropped');
+    node.step(acknowledge(2, 1, 1, 2));
+    expect(node.raft.proposeConfChange(change(ADD_4))).toBe('ok');
+    node.drain();
+    expect(kinds(node)).toEqual(['normal', 'normal', 'conf-change']);
+  });
+
   test('a new leader assumes that a change may be in its log, until all of it is applied', () => {
     const node = new TestNode({ terms: [1] });
     node.lead();

@@ -93,6 +93,8 @@ function describe(event: TraceEvent): string {
       return 'ignoring MsgForgetLeader due to ReadOnlyLeaseBased';
     case 'no-leader':
       return `${x} no leader at term ${event.term}; dropping ${droppedName(event.dropped)}`;
+    case 'read-not-passed-on':
+      return `${x} not passing on to leader ${hex(event.leader)} at term ${event.term}; dropping index reading msg from ${hex(event.from)}`;
     case 'proposal-not-forwarded':
       return `${x} not forwarding to leader ${hex(event.leader)} at term ${event.term}; dropping proposal`;
     case 'proposal-dropped-in-transfer':
