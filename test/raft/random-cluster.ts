@@ -30,6 +30,8 @@ interface Member {
   readonly id: NodeId;
   readonly storage: MemoryStorage;
   raft: RawNode;
+  /** May be another one after each restart, as when it is being turned on node by node. */
+  preVote: boolean;
   conf: ConfState;
   appliedIndex: Index;
   /** What the disk and the state machine have yet to do, and what they have answered: lost in a crash. */
@@ -44,7 +46,7 @@ const START: ConfState = { ...EMPTY_CONF_STATE, voters: [1, 2, 3] };
 
 export class RandomCluster {
   readonly #random: () => number;
-  readonly #options: { asyncStorageWrites: boolean; preVote: boolean; checkQuorum: boolean; maxApplyingBytes: number; maxMessages: number };
+  readonly #options: { asyncStorageWrites: boolean; checkQuorum: boolean; maxApplyingBytes: number; maxMessages: number };
   readonly members: Member[] = [];
   #inFlight: Message[] = [];
   #cut = new Set<NodeId>();
@@ -65,7 +67,6 @@ export class RandomCluster {
     this.#random = seeded(seed);
     this.#options = {
       asyncStorageWrites: this.#chance(0.5),
-      preVote: this.#chance(0.5),
       checkQuorum: this.#chance(0.5),
       maxApplyingBytes: this.#chance(0.5) ? 60 : 1 << 20,
       maxMessages: this.#chance(0.5) ? 2 : 64,
@@ -73,21 +74,23 @@ export class RandomCluster {
     for (const id of IDS) {
       const storage = new MemoryStorage();
       storage.installSnapshot({ index: 0, term: 0, conf: START });
+      const preVote = this.#chance(0.5);
       const member = {
         id,
         storage,
+        preVote,
         conf: START,
         appliedIndex: 0,
         appendWork: [],
         applyWork: [],
         local: [],
-        raft: this.#start(id, storage),
+        raft: this.#start(id, storage, preVote),
       };
       this.members.push(member);
     }
   }
 
-  #start(id: NodeId, storage: MemoryStorage): RawNode {
+  #start(id: NodeId, storage: MemoryStorage, preVote: boolean): RawNode {
     const { maxMessages, ...options } = this.#options;
     return new RawNode({
       electionTicks: 5,
@@ -101,6 +104,7 @@ export class RandomCluster {
       answerCommitNotices: false,
       readOnly: 'safe',
       ...options,
+      preVote,
       id,
       storage,
       random: (bound) => Math.floor(this.#random() * bound),
@@ -145,14 +149,23 @@ export class RandomCluster {
     this.#check(to);
   }
 
-  /** Does what a Ready asks for, or crashes in the middle: after the disk, before the messages. */
+  /** Does what a Ready asks for, or crashes in the middle: before the disk has anything of it, or before anybody hears of it. */
   #work(member: Member, crashes: boolean): void {
     if (!member.raft.hasReady()) return;
     const ready = member.raft.ready();
     for (const read of ready.readStates) this.#checkRead(read);
     if (this.#options.asyncStorageWrites) {
-      for (const message of ready.messages) this.#send(member, message);
+      // A request for votes tells of the log's end, so it waits for the disk like a promise.
+      const votes = ready.messages.filter(({ kind }) => kind === 'vote');
+      for (const message of ready.messages) {
+        if (message.kind === 'storage-append') this.#send(member, { ...message, responses: [...message.responses, ...votes] });
+        else if (message.kind !== 'vote') this.#send(member, message);
+      }
       if (crashes) this.#crash(member);
+      return;
+    }
+    if (crashes && this.#chance(0.5)) {
+      this.#crash(member);
       return;
     }
     this.#append(member, ready.hardState, ready.entries, ready.snapshot);
@@ -267,7 +280,8 @@ export class RandomCluster {
     this.#count('crash');
     const { index, conf } = member.storage.snapshot();
     Object.assign(member, { appendWork: [], applyWork: [], local: [], appliedIndex: index, conf });
-    member.raft = this.#start(member.id, member.storage);
+    if (this.#chance(0.2)) member.preVote = !member.preVote;
+    member.raft = this.#start(member.id, member.storage, member.preVote);
   }
 
   // ---------------------------------------------------------------- what must hold
