@@ -64,7 +64,7 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'a transfer that got nowhere keeps proposals out for ever',
     file: 'raft/raft.ts',
-    find: "if (state.role.kind === 'leader') state.role.transferee = NONE;",
+    find: 'role.transferee = NONE;',
     replace: '',
     suites: [READS],
   },
