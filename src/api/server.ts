@@ -12,6 +12,7 @@ import { parseJson } from './body.ts';
 import { clusterRoutes } from './cluster-routes.ts';
 import { ApiError, answerUnreadable, invalidArgument, sendError, sendProblem } from './errors.ts';
 import { healthRoutes, LIVE_URL } from './health-routes.ts';
+import { historyRoutes } from './history-routes.ts';
 import { KnownPaths } from './known-paths.ts';
 import { kvRoutes } from './kv-routes.ts';
 import { leaseListRoutes } from './lease-list-routes.ts';
@@ -124,6 +125,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   leaseRoutes(server, api);
   leaseListRoutes(server, api);
   waitRoutes(server, api);
+  historyRoutes(server, api);
   watchRoutes(server, api);
   pinRoutes(server, api);
   lessorRoutes(server, api);

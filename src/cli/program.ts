@@ -5,6 +5,7 @@ import { addClusterCommand } from './cluster-command.ts';
 import { addClusterCommands } from './cluster-commands.ts';
 import { addCompletionCommand } from './completion-command.ts';
 import { EXIT, EXIT_HELP } from './exit-codes.ts';
+import { addExplainCommand } from './explain-command.ts';
 import { addKvCommands } from './kv-commands.ts';
 import { addLessorCommands } from './lessor-commands.ts';
 import { addNodeCommand } from './node-command.ts';
@@ -31,6 +32,7 @@ export async function runCommandLine(argv: readonly string[], io: Io): Promise<n
   addNodeCommand(program, io, finish);
   addClusterCommands(program, io, finish);
   addClaimCommands(program, io, finish);
+  addExplainCommand(program, io, finish);
   addRunCommand(program, io, finish);
   addKvCommands(program, io, finish);
   addLessorCommands(program, io, finish);

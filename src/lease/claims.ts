@@ -4,12 +4,14 @@ import { Changes, type Saved } from './changes.ts';
 import type { LeaseKey } from './commands.ts';
 import type { ClaimEnd, Events } from './events.ts';
 import { deadlineAfter, type Expiring, type ExpiryQueue } from './expiry-queue.ts';
+import type { History } from './history.ts';
 import { leaseKeyOf, type Scope, scopePrefix } from './lease-key.ts';
 import type { Lease } from './lessor.ts';
 import { OrderedMap } from './ordered-map.ts';
 import type { ClaimView, Page } from './outcomes.ts';
 import type { PinSet, Pins } from './pins.ts';
 import type { Standing } from './standing.ts';
+import type { Story } from './story.ts';
 
 /**
  * One tenure: a key of the reserved part whose value is the holder. A plain claim is at the same time the lease that it lives by,
@@ -30,6 +32,8 @@ export class Claim implements Expiring, Saved {
   /** Invariant: queued exactly while it is plain and nobody pins it. */
   queuePosition = -1;
   savedChecksum = 0;
+  /** Null for a tenure to which nothing has happened since it began. */
+  story: Story | null = null;
 
   constructor(id: string, holder: string, fence: number, session: Lease | null, durationMs: number, deadlineMs: number) {
     this.id = id;
@@ -50,10 +54,19 @@ export class Claims {
   readonly #queue: ExpiryQueue;
   readonly #pins: Pins;
   readonly #events: Events;
+  readonly #history: History;
   readonly #vacated: (key: LeaseKey, index: number) => void;
 
-  constructor(standing: Standing, queue: ExpiryQueue, pins: Pins, events: Events, vacated: (key: LeaseKey, index: number) => void) {
+  constructor(
+    standing: Standing,
+    queue: ExpiryQueue,
+    pins: Pins,
+    events: Events,
+    history: History,
+    vacated: (key: LeaseKey, index: number) => void,
+  ) {
     this.#standing = standing;
+    this.#history = history;
     this.#queue = queue;
     this.#pins = pins;
     this.#events = events;
@@ -91,6 +104,7 @@ export class Claims {
     const deadlineMs = deadlineAfter(this.#standing.timeMs, durationMs);
     if (deadlineMs > claim.deadlineMs) {
       this.#mark(claim);
+      this.#history.extended(claim, lateMs);
       claim.deadlineMs = deadlineMs;
       claim.durationMs = durationMs;
       if (claim.queuePosition !== -1) this.#queue.moved(claim);
@@ -103,6 +117,7 @@ export class Claims {
     if (claim.session === session) return;
     const lateMs = this.#lateMs(claim);
     this.#mark(claim);
+    this.#history.mark(claim, 'session-joined', session.id);
     claim.session?.detach(claim.id);
     this.#queue.remove(claim);
     claim.session = session;
@@ -117,6 +132,7 @@ export class Claims {
     const session = claim.session;
     assert(session !== null, `${JSON.stringify(claim.id)} lives by no session`);
     this.#mark(claim);
+    this.#history.mark(claim, 'session-ended', session.id);
     session.detach(claim.id);
     claim.session = null;
     claim.durationMs = session.ttlMs;
@@ -126,7 +142,9 @@ export class Claims {
 
   /** Ends the tenure: the key is deleted, whoever waits is told. Pins stay. */
   end(claim: Claim, cause: ClaimEnd): void {
-    this.#events.claim(cause, claim, cause === 'expired' ? this.#lateMs(claim) : 0);
+    const lateMs = cause === 'expired' ? this.#lateMs(claim) : 0;
+    this.#events.claim(cause, claim, lateMs);
+    this.#history.ended(claim, cause, lateMs);
     this.#mark(claim);
     this.#claims.delete(claim.id);
     this.#queue.remove(claim);
@@ -140,7 +158,7 @@ export class Claims {
     const claim = this.#claims.get(id);
     const before = this.#pins.entities(id);
     if (this.#pins.add(id, entity) && claim !== undefined) this.#queue.remove(claim);
-    if (this.#pins.entities(id) !== before) this.#events.pin('pinned', id, claim, entity);
+    if (this.#pins.entities(id) !== before) this.#pinsChanged('pinned', id, claim, entity);
   }
 
   /** Whether there is room for that pin, or it is there already. */
@@ -152,7 +170,14 @@ export class Claims {
     const claim = this.#claims.get(id);
     const before = this.#pins.entities(id);
     if (this.#pins.remove(id, entity) && claim?.session === null) this.#queue.add(claim);
-    if (this.#pins.entities(id) !== before) this.#events.pin('unpinned', id, claim, entity);
+    if (this.#pins.entities(id) !== before) this.#pinsChanged('unpinned', id, claim, entity);
+  }
+
+  /** A write that asserts the claim is let through, or refused for it. */
+  gated(claim: Claim, held: boolean): void {
+    this.#mark(claim);
+    if (held) this.#history.used(claim);
+    else this.#history.refused(claim);
   }
 
   /** Takes a claim from an image; false if there is one of that id. */
@@ -207,6 +232,14 @@ export class Claims {
     this.#claims.add(claim.id, claim);
     this.#standing.keyChanged();
     this.#events.claim('claimed', claim, 0);
+  }
+
+  #pinsChanged(type: 'pinned' | 'unpinned', id: string, claim: Claim | undefined, entity: string): void {
+    if (claim !== undefined) {
+      this.#mark(claim);
+      this.#history.mark(claim, type, entity);
+    }
+    this.#events.pin(type, id, claim, entity);
   }
 
   /** Lease time since the claim's deadline, 0 before it and while pinned: a pin stops time. */

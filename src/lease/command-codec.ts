@@ -70,6 +70,8 @@ export function toTuple(command: Command): unknown[] {
         command.success.map(opTuple),
         command.failure.map(opTuple),
       ];
+    case 'lead':
+      return [command.kind, command.term, command.node, command.leaderlessMs];
     case 'once':
       return [command.kind, command.key, toTuple(command.command)];
     case 'expire':
@@ -165,6 +167,10 @@ export function fromTuple(tuple: unknown): Command | null {
       if (t.length !== 3 || !isRequestKey(key) || isNested(inner)) return null;
       const command = fromTuple(inner);
       return command !== null && isCallersOwn(command) ? { kind, key, command } : null;
+    }
+    case 'lead': {
+      const [kind, term, node, leaderlessMs] = t;
+      return t.length === 4 && isNumber(term) && isName(node) && isNumberOrNull(leaderlessMs) ? { kind, term, node, leaderlessMs } : null;
     }
     case 'expire': {
       const [kind, term, list] = t;

@@ -84,6 +84,8 @@ export type BareCommand =
       readonly success: readonly TxnOp[];
       readonly failure: readonly TxnOp[];
     }
+  /** Proposed by each leader once, when it is the primary lessor: void in another term. `leaderlessMs` null: it had known none before. */
+  | { readonly kind: 'lead'; readonly term: number; readonly node: string; readonly leaderlessMs: number | null }
   /** Proposed by the primary lessor only. An item whose lease was renewed, pinned or ended since is skipped; a foreign term voids all. */
   | { readonly kind: 'expire'; readonly term: number; readonly items: readonly ExpireItem[] };
 

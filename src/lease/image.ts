@@ -1,6 +1,6 @@
 // The image: the whole state as independent records, saved piece by piece as they change and read back in any order.
-import type { Changes, ContentOf, Saved, TakenChanges } from './changes.ts';
 import { Claim, type Claims } from './claims.ts';
+import type { History } from './history.ts';
 import type { KeyRecord, KeySpace } from './key-space.ts';
 import { Lease, type Lessor } from './lessor.ts';
 import type { Pins } from './pins.ts';
@@ -18,31 +18,10 @@ import {
   waiterContent,
 } from './records.ts';
 import type { Remembered, RememberedOutcomes } from './remembered.ts';
+import { type ChangeSet, type Section, section, TakenSections } from './sections.ts';
 import { ShardedMap } from './sharded-map.ts';
 import type { Standing } from './standing.ts';
 import { Waiter, type Waiters } from './waiters.ts';
-
-/** One record, ready to be saved: `content` is plain data, null when the record is gone. */
-export interface ChangedRecord {
-  readonly name: string;
-  readonly content: unknown;
-  /** Checksum of the version saved last, 0 if it was never saved. */
-  readonly savedChecksum: number;
-}
-
-/** What had changed at one moment, as it was at that moment: read piece by piece while the state goes on. */
-export interface ChangeSet {
-  /** The next records, at most `limit` of them; none when all were given. */
-  next(limit: number): readonly ChangedRecord[];
-}
-
-/** All records of one kind. */
-interface Section {
-  readonly letter: string;
-  readonly changes: Changes;
-  get(id: string): Saved | undefined;
-  readonly content: ContentOf;
-}
 
 type Living<Kind> = Extract<ImageRecord, { readonly kind: Kind }>;
 
@@ -53,6 +32,7 @@ export class Image {
   readonly #keys: KeySpace;
   readonly #lessor: Lessor;
   readonly #pins: Pins;
+  readonly #history: History;
   readonly #remembered: RememberedOutcomes;
   readonly #waiters: Waiters;
   readonly #sections: readonly Section[];
@@ -73,6 +53,7 @@ export class Image {
     pins: Pins,
     remembered: RememberedOutcomes,
     waiters: Waiters,
+    history: History,
   ) {
     this.#standing = standing;
     this.#claims = claims;
@@ -81,6 +62,7 @@ export class Image {
     this.#pins = pins;
     this.#remembered = remembered;
     this.#waiters = waiters;
+    this.#history = history;
     this.#sections = [
       section(recordLetters.claim, claims.changes, (id) => claims.get(id), claimContent),
       section(recordLetters.remembered, remembered.changes, (key) => remembered.get(key), rememberedContent),
@@ -89,6 +71,13 @@ export class Image {
       section(recordLetters.standing, standing.changes, () => standing, standingContent),
       section(recordLetters.pins, pins.changes, (id) => pins.get(id), pinsContent),
       section(recordLetters.waiter, waiters.changes, (id) => waiters.get(Number(id)), waiterContent),
+      { letter: recordLetters.history, changes: history.changes, get: (id) => history.get(id), content: (id) => history.content(id) },
+      section(
+        recordLetters.reigns,
+        history.reigns.changes,
+        () => history.reigns,
+        (reigns) => reigns.content(),
+      ),
     ];
     // Even an empty state has this record: an image without it is a damaged one.
     standing.mark();
@@ -124,11 +113,13 @@ export class Image {
   /** All records in order of their names. */
   *dump(): Generator<readonly [name: string, content: unknown], void, undefined> {
     for (const claim of this.#claims.all()) yield [recordLetters.claim + claim.id, claimContent(claim)];
+    for (const id of this.#history.ids()) yield [recordLetters.history + id, this.#history.content(id)];
     for (const remembered of this.#remembered.all()) yield [recordLetters.remembered + remembered.key, rememberedContent(remembered)];
     for (const record of this.#keys.range('')) yield [recordLetters.key + record.key, keyContent(record)];
     for (const lease of this.#lessor.all()) yield [recordLetters.lease + lease.id, leaseContent(lease)];
     yield [recordLetters.standing, standingContent(this.#standing)];
     for (const set of this.#pins.all()) yield [recordLetters.pins + set.claimId, pinsContent(set)];
+    if (this.#history.reigns.count > 0) yield [recordLetters.reigns, this.#history.reigns.content()];
     for (const waiter of this.#waiters.all()) yield [recordLetters.waiter + waiter.fields.ticket, waiterContent(waiter)];
   }
 
@@ -167,6 +158,14 @@ export class Image {
         this.#queued.push(waiter);
         break;
       }
+      case 'history':
+        once(this.#history.get(record.id) === undefined, name);
+        valid(this.#history.restore(record.id, record.content, checksum), name);
+        break;
+      case 'reigns':
+        once(this.#history.reigns.count === 0, name);
+        valid(this.#history.reigns.restore(record.content, checksum), name);
+        break;
       case 'standing':
         once(!this.#standingRead, name);
         this.#standingRead = true;
@@ -184,6 +183,7 @@ export class Image {
     for (const id of this.#promised.keys()) throw new ImageError(`the image names lease ${id}, which it lacks`);
     this.#restoreWaiters(index);
     this.#restoreOutcomes(index);
+    this.#history.finishRestore();
     if (!this.#standingRead) {
       if (index > 0 || this.#claims.size > 0 || this.#greatestRevision > 0) throw new ImageError('the image lacks its time and revision');
       return;
@@ -198,12 +198,13 @@ export class Image {
     this.#standing.changes.forget();
   }
 
-  #claimOf({ id, holder, fence, term }: Living<'claim'>, checksum: number): Claim {
+  #claimOf({ id, holder, fence, term, story }: Living<'claim'>, checksum: number): Claim {
     const claim =
       term.session === null
         ? new Claim(id, holder, fence, null, term.durationMs, term.deadlineMs)
         : new Claim(id, holder, fence, this.#lease(term.session), 0, 0);
     claim.savedChecksum = checksum;
+    claim.story = story;
     return claim;
   }
 
@@ -246,42 +247,10 @@ export class Image {
   }
 }
 
-/** The changes of all sections, one after the other. */
-class TakenSections implements ChangeSet {
-  readonly #records: Generator<ChangedRecord, void, undefined>;
-
-  constructor(taken: readonly { readonly letter: string; readonly records: TakenChanges }[]) {
-    this.#records = (function* read() {
-      for (const { letter, records } of taken) {
-        for (const [id, content, savedChecksum] of records.read()) yield { name: letter + id, content, savedChecksum };
-      }
-    })();
-  }
-
-  next(limit: number): readonly ChangedRecord[] {
-    const records: ChangedRecord[] = [];
-    while (records.length < limit) {
-      const { value, done } = this.#records.next();
-      if (done === true) break;
-      records.push(value);
-    }
-    return records;
-  }
-}
-
-function section<Part extends Saved>(
-  letter: string,
-  changes: Changes,
-  get: (id: string) => Part | undefined,
-  contentOf: (part: Part) => unknown[],
-): Section {
-  const content: ContentOf = (id) => {
-    const part = get(id);
-    return part === undefined ? null : contentOf(part);
-  };
-  return { letter, changes, get, content };
-}
-
 function once(added: boolean, name: string): void {
   if (!added) throw new ImageError(`the image has two records ${JSON.stringify(name)}`);
+}
+
+function valid(taken: boolean, name: string): void {
+  if (!taken) throw new ImageError(`the image's record ${JSON.stringify(name)} is not one of this version`);
 }

@@ -7,6 +7,7 @@ import { leaseIdProblem, nameProblem, requestKeyProblem, storeKeyProblem, valueP
 import type { PinSet } from './pins.ts';
 import type { Remembered } from './remembered.ts';
 import type { Standing } from './standing.ts';
+import { readStory, type Story, storyContent } from './story.ts';
 import type { Waiter, WaiterFields } from './waiters.ts';
 
 /** Version of everything below. Version 1 lacked waiters and remembered outcomes and is read as an image that has none; any other is refused. */
@@ -15,9 +16,19 @@ const readableVersions: readonly unknown[] = [1, imageVersion];
 
 /**
  * A record's name is a letter for its kind and the id of the thing: a claim's key, a key, a lease's id, nothing, a claim's key, a
- * caller's key, a ticket.
+ * caller's key, a ticket, a piece of ended tenures, nothing (the changes of leader).
  */
-export const recordLetters = { claim: 'c', key: 'k', lease: 'l', standing: 'm', pins: 'p', remembered: 'i', waiter: 'w' } as const;
+export const recordLetters = {
+  claim: 'c',
+  key: 'k',
+  lease: 'l',
+  standing: 'm',
+  pins: 'p',
+  remembered: 'i',
+  waiter: 'w',
+  history: 'h',
+  reigns: 'r',
+} as const;
 
 /** An image that cannot be what this version saved. Nothing of it may be used. */
 export class ImageError extends Error {
@@ -27,7 +38,16 @@ export class ImageError extends Error {
 
 /** What a record says, checked by itself; whether the leases that it names exist is checked when all are there. */
 export type ImageRecord =
-  | { readonly kind: 'claim'; readonly id: string; readonly holder: string; readonly fence: number; readonly term: ClaimTerm }
+  | {
+      readonly kind: 'claim';
+      readonly id: string;
+      readonly holder: string;
+      readonly fence: number;
+      readonly term: ClaimTerm;
+      readonly story: Story | null;
+    }
+  /** A piece of ended tenures, or the changes of leader: read by whoever keeps them. */
+  | { readonly kind: 'history' | 'reigns'; readonly id: string; readonly content: readonly unknown[] }
   | {
       readonly kind: 'key';
       readonly key: string;
@@ -53,8 +73,10 @@ export type ImageRecord =
 export type ClaimTerm = { readonly session: string } | { readonly session: null; readonly durationMs: number; readonly deadlineMs: number };
 
 export function claimContent(claim: Claim): unknown[] {
-  if (claim.session !== null) return [claim.holder, claim.fence, claim.session.id];
-  return [claim.holder, claim.fence, claim.durationMs, claim.deadlineMs];
+  const { holder, fence, session, durationMs, deadlineMs, story } = claim;
+  const content: unknown[] = session !== null ? [holder, fence, session.id] : [holder, fence, durationMs, deadlineMs];
+  if (story !== null) content.push(storyContent(story));
+  return content;
 }
 
 export function keyContent(record: KeyRecord): unknown[] {
@@ -99,6 +121,10 @@ function read(letter: string, id: string, content: readonly unknown[]): ImageRec
       if (!isCount(createRevision) || !isCount(modRevision) || !isCount(version) || modRevision < createRevision) return null;
       return lease === null || isLeaseId(lease) ? { kind: 'key', key: id, value, createRevision, modRevision, version, lease } : null;
     }
+    case recordLetters.history:
+      return { kind: 'history', id, content };
+    case recordLetters.reigns:
+      return id === '' ? { kind: 'reigns', id, content } : null;
     case recordLetters.lease: {
       const [ttlMs, deadlineMs] = content;
       if (content.length !== 2 || !isLeaseId(id) || !isCount(ttlMs) || !isTime(deadlineMs)) return null;
@@ -135,11 +161,15 @@ function read(letter: string, id: string, content: readonly unknown[]): ImageRec
 }
 
 function readClaim(id: string, content: readonly unknown[]): ImageRecord | null {
-  const [holder, fence, third, deadlineMs] = content;
-  if (typeof holder !== 'string' || nameProblem(holder) !== null || !isCount(fence)) return null;
-  if (content.length === 3 && isLeaseId(third)) return { kind: 'claim', id, holder, fence, term: { session: third } };
-  if (content.length !== 4 || !isCount(third) || !isTime(deadlineMs)) return null;
-  return { kind: 'claim', id, holder, fence, term: { session: null, durationMs: third, deadlineMs } };
+  // The story comes last, and only where there is one.
+  const told = content[content.length - 1];
+  const story = Array.isArray(told) ? readStory(told) : null;
+  if (Array.isArray(told) && story === null) return null;
+  const [holder, fence, third, deadlineMs, ...more] = story === null ? content : content.slice(0, -1);
+  if (typeof holder !== 'string' || nameProblem(holder) !== null || !isCount(fence) || more.length > 0) return null;
+  if (isLeaseId(third)) return deadlineMs === undefined ? { kind: 'claim', id, holder, fence, term: { session: third }, story } : null;
+  if (!isCount(third) || !isTime(deadlineMs)) return null;
+  return { kind: 'claim', id, holder, fence, term: { session: null, durationMs: third, deadlineMs }, story };
 }
 
 function readWaiter(id: string, content: readonly unknown[]): ImageRecord | null {

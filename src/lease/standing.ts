@@ -6,6 +6,8 @@ import { Changes, type Saved } from './changes.ts';
 export class Standing implements Saved {
   /** Index of the entry that is being applied, or was last. */
   index = 0;
+  /** Term of that entry; 0 after one without a command. */
+  term = 0;
   /** Lease time: the greatest time of any entry applied, in milliseconds. */
   timeMs = 0;
   /** Index of the last entry that put or deleted a key, a claim's included; 0 before the first. Invariant: at most `index`. */

@@ -1,48 +1,31 @@
 // The lease store: applies the log, answers reads, and tells the primary lessor what is due.
 import { assert, unreachable } from '../assert.ts';
-import { Claiming } from './claiming.ts';
+import { Claiming, done } from './claiming.ts';
 import { Claims } from './claims.ts';
 import { fromTuple } from './command-codec.ts';
 import type { BareCommand, Command, ExpireItem, LeaseId, LeaseKey } from './commands.ts';
+import { type EntryContext, NOWHERE, type StateObserver } from './entry-context.ts';
 import { type EventId, Events, type StateEvent } from './events.ts';
 import { ExpiryQueue } from './expiry-queue.ts';
-import { type ChangeSet, Image } from './image.ts';
+import { History } from './history.ts';
+import { type HistoryView, historyView } from './history-view.ts';
+import { Image } from './image.ts';
 import { KeySpace, keyView } from './key-space.ts';
 import { claimIdOf, type Scope } from './lease-key.ts';
 import { Leasing } from './leasing.ts';
 import { Lessor } from './lessor.ts';
 import type { ClaimView, GrantView, KeyView, Outcome, Page, PinView } from './outcomes.ts';
 import { Pins } from './pins.ts';
-import { Queueing, type TurnEnd } from './queueing.ts';
+import { Queueing } from './queueing.ts';
 import { RememberedOutcomes } from './remembered.ts';
 import { Repeats } from './repeats.ts';
+import type { ChangeSet } from './sections.ts';
 import { Standing } from './standing.ts';
 import { Transactions } from './transactions.ts';
 import { type Life, Waiters } from './waiters.ts';
 
-export type { ChangeSet } from './image.ts';
-
-/** Told what happened, during `apply`. */
-export interface StateObserver {
-  /** Nobody holds the lease after the entry at `index` (also when the same entry lets somebody else in). */
-  vacated(key: LeaseKey, index: number): void;
-  /** Every event, in order. Absent: nobody wants to know, and none is made. */
-  event?(event: StateEvent): void;
-  /** A claim that waited has its outcome, or lost its place, by the entry at `index`. At the end of that entry. */
-  turnEnded?(turn: TurnEnd, index: number): void;
-}
-
-/** What each entry brings from outside the command. */
-export interface EntryContext {
-  readonly index: number;
-  readonly term: number;
-  /** Lease time stamped by the leader, in whole milliseconds. */
-  readonly timeMs: number;
-  /** The life of the node that took the request; absent where nobody can wait for its turn. */
-  readonly origin?: Life;
-}
-
-const nowhere: Life = { node: 0, incarnation: 0 };
+export type { EntryContext, StateObserver } from './entry-context.ts';
+export type { ChangeSet } from './sections.ts';
 
 /**
  * One key space in which a claim is a key that lives as long as its lease. Deterministic: what `apply` does follows from the state,
@@ -52,6 +35,7 @@ export class StateMachine {
   readonly #standing = new Standing();
   readonly #queue = new ExpiryQueue();
   readonly #pins = new Pins();
+  readonly #history = new History(this.#standing);
   readonly #keys: KeySpace;
   readonly #lessor = new Lessor(this.#standing, this.#queue);
   readonly #claims: Claims;
@@ -77,13 +61,22 @@ export class StateMachine {
     const told = observer.event === undefined ? null : (event: StateEvent): void => observer.event?.(event);
     const events = new Events(this.#standing, told);
     this.#keys = new KeySpace(this.#standing, events);
-    this.#claims = new Claims(this.#standing, this.#queue, this.#pins, events, vacated);
+    this.#claims = new Claims(this.#standing, this.#queue, this.#pins, events, this.#history, vacated);
     this.#claiming = new Claiming(this.#standing, this.#claims, this.#lessor, this.#waiters);
     this.#repeats = new Repeats(this.#remembered, this.#lessor, this.#keys);
     this.#queueing = new Queueing(this.#standing, this.#claims, this.#lessor, this.#claiming, this.#waiters, this.#repeats);
     this.#leasing = new Leasing(this.#standing, this.#lessor, this.#claims, this.#pins, this.#keys, this.#queueing);
-    this.#transactions = new Transactions(this.#keys, this.#lessor, this.#claims);
-    this.#image = new Image(this.#standing, this.#claims, this.#keys, this.#lessor, this.#pins, this.#remembered, this.#waiters);
+    this.#transactions = new Transactions(this.#keys, this.#lessor, this.#claims, this.#history);
+    this.#image = new Image(
+      this.#standing,
+      this.#claims,
+      this.#keys,
+      this.#lessor,
+      this.#pins,
+      this.#remembered,
+      this.#waiters,
+      this.#history,
+    );
   }
 
   /** Greatest entry time applied. */
@@ -118,6 +111,7 @@ export class StateMachine {
     }
     const standing = this.#standing;
     const { timeMs, revision, eventIndex } = standing;
+    standing.term = entry.term;
     if (entry.timeMs > timeMs) standing.timeMs = entry.timeMs;
     const outcome = this.#carryOut(readable, entry, null);
     for (const turn of this.#queueing.settle()) this.#observer.turnEnded?.(turn, entry.index);
@@ -134,6 +128,12 @@ export class StateMachine {
   claim(key: LeaseKey, nowMs: number): ClaimView | null {
     const claim = this.#claims.get(claimIdOf(key));
     return claim === undefined ? null : this.#claims.view(claim, nowMs, key);
+  }
+
+  /** What happened to the lease, as far as it is remembered; null when nothing is known of it. */
+  history(key: LeaseKey): HistoryView | null {
+    const id = claimIdOf(key);
+    return historyView(this.#history, id, this.#claims.get(id));
   }
 
   /** Claims in order of namespace, model and name; those of one model cost nothing for the others. */
@@ -169,7 +169,6 @@ export class StateMachine {
   get waiting(): number {
     return this.#waiters.waiting;
   }
-
   waitingFor(key: LeaseKey): number {
     return this.#waiters.waitingFor(claimIdOf(key));
   }
@@ -259,7 +258,7 @@ export class StateMachine {
     switch (command.kind) {
       case 'claim':
       case 'claim-session':
-        if (command.waitMs !== undefined) return this.#queueing.claim(command, command.waitMs, entry.origin ?? nowhere, requestKey);
+        if (command.waitMs !== undefined) return this.#queueing.claim(command, command.waitMs, entry.origin ?? NOWHERE, requestKey);
         return this.#claiming.carryOut(command);
       case 'once':
         return this.#once(command.key, command.command, entry);
@@ -280,6 +279,9 @@ export class StateMachine {
         return this.#leasing.renew(command.id);
       case 'revoke':
         return this.#leasing.revoke(command.id);
+      case 'lead':
+        if (command.term === entry.term) this.#history.leads(command.node, command.leaderlessMs);
+        return done;
       case 'expire':
         return this.#leasing.expire(command, entry.term);
       case 'attach':

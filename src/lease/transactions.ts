@@ -3,11 +3,12 @@ import { unreachable } from '../assert.ts';
 import { done, leaseFull, leaseNotFound } from './claiming.ts';
 import type { Claims } from './claims.ts';
 import type { Command, Compare, Precondition, TxnOp } from './commands.ts';
+import type { History } from './history.ts';
 import { type KeyRecord, type KeySpace, keyView } from './key-space.ts';
 import type { Lease, Lessor } from './lessor.ts';
 import { compareLeaseIds } from './names.ts';
 import type { Outcome, TxnResult } from './outcomes.ts';
-import { refuteAssertions } from './trapdoor.ts';
+import { noteUses, refuteAssertions } from './trapdoor.ts';
 
 type CommandOf<Kind extends Command['kind']> = Extract<Command, { readonly kind: Kind }>;
 
@@ -16,32 +17,37 @@ export class Transactions {
   readonly #keys: KeySpace;
   readonly #lessor: Lessor;
   readonly #claims: Claims;
+  readonly #history: History;
 
-  constructor(keys: KeySpace, lessor: Lessor, claims: Claims) {
+  constructor(keys: KeySpace, lessor: Lessor, claims: Claims, history: History) {
     this.#keys = keys;
     this.#lessor = lessor;
     this.#claims = claims;
+    this.#history = history;
   }
 
   /** Checked in this order: assertions, precondition, lease. */
   put(command: CommandOf<'put'>): Outcome {
-    const refusal = refuteAssertions(command.assert, this.#claims) ?? this.#refute(command.key, command.precondition);
+    const refusal = refuteAssertions(command.assert, this.#claims, this.#history) ?? this.#refute(command.key, command.precondition);
     if (refusal !== null) return refusal;
     if (!this.#leaseExists(command.lease)) return leaseNotFound(command.lease);
     if (!this.#hasRoom(command.lease, command.key)) return leaseFull(command.lease ?? '');
+    noteUses(command.assert, this.#claims);
     return { kind: 'key', key: keyView(this.#keys.put(command.key, command.value, this.#lease(command.lease))) };
   }
 
   /** Checked in this order: assertions, precondition, existence. */
   delete(command: CommandOf<'delete'>): Outcome {
-    const refusal = refuteAssertions(command.assert, this.#claims) ?? this.#refute(command.key, command.precondition);
+    const refusal = refuteAssertions(command.assert, this.#claims, this.#history) ?? this.#refute(command.key, command.precondition);
     if (refusal !== null) return refusal;
-    return this.#keys.delete(command.key, 'deleted') ? done : keyNotFound(command.key);
+    if (!this.#keys.delete(command.key, 'deleted')) return keyNotFound(command.key);
+    noteUses(command.assert, this.#claims);
+    return done;
   }
 
   /** Assertions refuse all; comparisons choose the branch; a lease that one of its puts lacks refuses all again. */
   txn(command: CommandOf<'txn'>): Outcome {
-    const refusal = refuteAssertions(command.assert, this.#claims);
+    const refusal = refuteAssertions(command.assert, this.#claims, this.#history);
     if (refusal !== null) return refusal;
     const succeeded = command.compare.every((compare) => holds(compare, this.#keys.get(compare.key)));
     const ops = succeeded ? command.success : command.failure;
@@ -50,6 +56,7 @@ export class Transactions {
     }
     const full = this.#fullLease(ops);
     if (full !== null) return leaseFull(full);
+    noteUses(command.assert, this.#claims);
     return { kind: 'txn', succeeded, results: ops.map((op) => this.#carryOut(op)) };
   }
 

@@ -18,6 +18,8 @@ interface Concerned {
   readonly reads: Reads;
   readonly handover: Handover;
   readonly transfers: Transfers;
+  /** Puts on record that this node leads. `leaderlessMs`: how long it had known no leader, whole; null if it had known none. */
+  readonly announce: (term: Term, leaderlessMs: number | null) => void;
 }
 
 export class Leadership {
@@ -25,6 +27,8 @@ export class Leadership {
   readonly #view: ClusterView;
   readonly #config: ReplicaConfig;
   readonly #concerned: Concerned;
+  /** Before this node's present leadership. */
+  #leaderlessMs: number | null = null;
   /** Role, leader and term as they were last acted on. */
   #noticed: { readonly role: Role; readonly leader: NodeId; readonly term: Term } = { role: 'follower', leader: NONE, term: -1 };
 
@@ -48,6 +52,7 @@ export class Leadership {
     reads.restart();
     if (leader !== NONE) handover.stop();
     if (role === 'leader') {
+      this.#leaderlessMs = leaderlessMs === null ? null : Math.round(leaderlessMs);
       lessor.elected(lastStamp(this.#loop.raft.unapplied()) ?? this.#loop.applier.state.timeMs);
     } else {
       lessor.demote();
@@ -66,7 +71,9 @@ export class Leadership {
   /** Promotion: everything of earlier terms is applied, so every deadline is known. */
   termApplied(term: Term): void {
     const { role, term: ownTerm } = this.#loop.raft;
-    if (role === 'leader' && term === ownTerm) this.#concerned.lessor.promote(term);
+    if (role !== 'leader' || term !== ownTerm) return;
+    this.#concerned.lessor.promote(term);
+    this.#concerned.announce(term, this.#leaderlessMs);
   }
 
   /** A leader whose connection closed is given up at once. */

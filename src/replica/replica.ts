@@ -100,6 +100,7 @@ export class Replica implements Service {
       reads: this.#reads,
       handover: this.#handover,
       transfers: this.#transfers,
+      announce: (term, leaderlessMs) => propose({ kind: 'lead', term, node: config.name, leaderlessMs }, () => {}),
     });
     this.#peers = new PeerInputs(this.#loop, this.#view, this.#leadership, this.#proposals, this.#barriers, this.#reads, this.#requests);
   }
@@ -253,7 +254,7 @@ export class Replica implements Service {
     this.#loop.wake();
   }
 
-  /** What the lessor wants. A node that stops ends no lease any more: the next leader sees to it. */
+  /** What a leader proposes by itself, worth something in its term only. One that stops ends no lease any more: the next leader sees to it. */
   #proposeOnce(command: Command, done: () => void): void {
     if (this.#phase === 'running') this.#add(command, true, done);
     else done();
@@ -276,8 +277,6 @@ export class Replica implements Service {
     this.events.tell();
     this.#lessor.watch();
   }
-
-  // ---------------------------------------------------------------- time
 
   #scheduleTick(): void {
     this.#tickTimer = this.#env.clock.after(this.#config.heartbeatMs, () => {

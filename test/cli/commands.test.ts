@@ -64,6 +64,8 @@ describe('the call of each command', () => {
     ['check demo/main/leader --holder alice --attempt 1', 'POST', '/v1/leases/demo/main/leader/check', { holder: 'alice', attempt: 1 }],
     ['get demo/main/a/b', 'GET', '/v1/leases/demo/main/a%2Fb', undefined],
     ['get demo/main/leader --stale', 'GET', '/v1/leases/demo/main/leader?consistency=stale', undefined],
+    ['explain demo/main/a/b', 'GET', '/v1/leases/demo/main/a%2Fb/history', undefined],
+    ['explain demo/main/leader --stale --json', 'GET', '/v1/leases/demo/main/leader/history?consistency=stale', undefined],
     ['pin demo/main/leader machine-0', 'PUT', '/v1/leases/demo/main/leader/pins/machine-0', undefined],
     ['unpin demo/main/leader a/0', 'DELETE', '/v1/leases/demo/main/leader/pins/a%2F0', undefined],
     ['transfer --to n2', 'POST', '/v1/cluster/transfer', { to: 'n2' }],
@@ -77,6 +79,8 @@ describe('the call of each command', () => {
   test.each(calls)('%s', async (line, method, url, body) => {
     const answer = {
       ...claimBody,
+      history: [{ type: 'claimed', index: 17, holder: 'alice', fence: 17, durationMs: 15_000 }],
+      truncated: false,
       leases: [claimBody],
       pins: [{ namespace: 'a', model: 'b', lease: 'c', entities: ['x', 'y'] }],
       node: 'n1',

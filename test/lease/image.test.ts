@@ -26,7 +26,23 @@ describe('the records', () => {
     log.pin(redis, 'e1');
     expect([...log.state.dump()]).toEqual([
       ['c\0ns\0model\0mysql', [alice, 3, '7']],
-      ['c\0ns\0model\0redis', [alice, 2, 30, 35]],
+      [
+        'c\0ns\0model\0redis',
+        [
+          alice,
+          2,
+          30,
+          35,
+          [
+            ...[5, 0, 0, 0, 0],
+            ...[0, 0, 0, 0, false],
+            [
+              [0, 6, 5, 'e2'],
+              [0, 7, 5, 'e1'],
+            ],
+          ],
+        ],
+      ],
       ['kfree', ['x', 5, 5, 1, null]],
       ['kkey', ['value', 4, 4, 1, '7']],
       ['l7', [100, 105]],
@@ -51,6 +67,11 @@ describe('the records', () => {
     expect(takeAll(log.state)).toEqual([
       { name: 'c\0ns\0model\0redis', content: null, savedChecksum: 77 },
       { name: 'm', content: [2, 1, 3, 3, 0], savedChecksum: 77 },
+      {
+        name: 'hr0001',
+        content: [1, ['\0ns\0model\0redis', alice, 1, 0, 10, null, 0, 3, 1, 1, 0, [0, 1, 2, 0, 0]]],
+        savedChecksum: 0,
+      },
     ]);
   });
 
@@ -76,17 +97,18 @@ describe('the records', () => {
     expect(changedBy(() => log.apply({ kind: 'detach', id: '8', key: 'key' }))).toEqual(['kkey']);
     expect(changedBy(() => log.apply({ kind: 'attach', id: '7', key: 'key' }))).toEqual(['kkey']);
     expect(changedBy(() => log.renew('7'))).toEqual([]);
-    expect(changedBy(() => log.pin(redis, 'e1'))).toEqual(['m', pins]);
-    expect(changedBy(() => log.pin(redis, 'e2'))).toEqual(['m', pins]);
+    expect(changedBy(() => log.pin(redis, 'e1'))).toEqual([claim('redis'), 'm', pins]);
+    expect(changedBy(() => log.pin(redis, 'e2'))).toEqual([claim('redis'), 'm', pins]);
     expect(changedBy(() => log.pin(redis, 'e2'))).toEqual([]);
-    expect(changedBy(() => log.unpin(redis, 'e1'))).toEqual(['m', pins]);
+    expect(changedBy(() => log.unpin(redis, 'e1'))).toEqual([claim('redis'), 'm', pins]);
     expect(changedBy(() => log.pass(1).renew('7'))).toEqual(['l7', 'm']);
-    expect(changedBy(() => log.expireAfter(11))).toEqual([claim('mysql'), claim('redis'), 'kkey', 'l7', 'm']);
+    expect(changedBy(() => log.expireAfter(11))).toEqual([claim('mysql'), claim('redis'), 'kkey', 'l7', 'm', 'hl0001']);
     expect(changedBy(() => log.extend(redis, alice, 10))).toEqual([claim('redis'), 'm']);
-    expect(changedBy(() => log.unpin(redis, 'e2'))).toEqual(['m', pins]);
-    expect(changedBy(() => log.expireAfter(11))).toEqual([claim('redis'), 'm']);
+    expect(changedBy(() => log.unpin(redis, 'e2'))).toEqual([claim('redis'), 'm', pins]);
+    expect(changedBy(() => log.expireAfter(11))).toEqual([claim('redis'), 'm', 'hl0001']);
+    expect(changedBy(() => log.apply({ kind: 'lead', term: 1, node: 'n1', leaderlessMs: 5 }))).toEqual(['r']);
     expect(changedBy(() => log.revoke('8'))).toEqual(['l8']);
-    expect([...state.dump()].map(([name]) => name)).toEqual(['m']);
+    expect([...state.dump()].map(([name]) => name)).toEqual(['hl0001', 'm', 'r']);
   });
 
   test('a change while the last save is under way knows the checksum of what that save writes', () => {
@@ -148,6 +170,23 @@ describe('reading back', () => {
       ['cns\0m\0l', ['h', 1, 1, 1]],
       ['c\0ns\0m\0l\0l', ['h', 1, 1, 1]],
       ['c\0n s\0m\0l', ['h', 1, 1, 1]],
+      [claim, ['h', 1, 1, 1, [0, 1, 2, 0]]],
+      [claim, ['h', 1, 1, 1, 7]],
+      [claim, ['h', 1, 1, 1, [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]]],
+      [claim, ['h', 1, '7', 5, [0, 0, 0, 0, 0]]],
+      [claim, ['h', 1, 1, 1, [0, 0, 0, 0, 0, 0, 0, 0, 0, false, [[9, 1, 1, 'e']]]]],
+      ['hl0000', [1]],
+      ['hl0001', [1]],
+      ['hl0001', [257]],
+      ['hl0002', [1, [claim.slice(1), 'h', 1, 0, 10, null, 0, 3, 1, 1, 0]]],
+      ['hl1', [1, [claim.slice(1), 'h', 1, 0, 10, null, 0, 3, 1, 1, 0]]],
+      ['hl0001', [1, [claim.slice(1), 'h', 1, 0, 10, null, 3, 3, 1, 1, 0]]],
+      ['hl0001', [1, [claim.slice(1), 'h', 1, 0, 10, null, 0, 3, 1, 1]]],
+      ['hx0001', [1, [claim.slice(1), 'h', 1, 0, 10, null, 0, 3, 1, 1, 0]]],
+      ['r', []],
+      ['r', [0, [1, 1, 1, 'n1', null]]],
+      ['r', [1, [1, 1, 1, 'n 1', null]]],
+      ['rx', [1, [1, 1, 1, 'n1', null]]],
       [claim, ['h', 0, 1, 1]],
       [claim, ['h', 1, 0, 1]],
       [claim, ['h', 1, 1, -1]],

@@ -2,9 +2,9 @@
 import { toTuple } from '../../src/lease/command-codec.ts';
 import type { Assertion, Command, LeaseKey, Precondition } from '../../src/lease/commands.ts';
 import type { StateEvent } from '../../src/lease/events.ts';
-import type { ChangedRecord } from '../../src/lease/image.ts';
 import { claimIdOf } from '../../src/lease/lease-key.ts';
 import type { ClaimView, GrantView, KeyView, Outcome, Refusal, TxnResult } from '../../src/lease/outcomes.ts';
+import type { ChangedRecord } from '../../src/lease/sections.ts';
 import { StateMachine } from '../../src/lease/state-machine.ts';
 
 /** A lease of that name in the namespace and model that most tests use. */

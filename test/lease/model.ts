@@ -109,6 +109,8 @@ export class Model {
         this.end(id);
         return done;
       }
+      case 'lead':
+        return done;
       case 'pin':
       case 'unpin': {
         const id = claimIdOf(command.key);

@@ -265,7 +265,9 @@ describe('waiters that nobody speaks for', () => {
 
 test('ten thousand waits that are begun and left leave nothing behind, and one more at a time is refused as overloaded', () => {
   log.claim(redis, alice, 1000);
-  const before = dumped(log.state);
+  // All but what has been: the last event and the tenures that ended.
+  const held = (): string => JSON.stringify([...log.state.dump()].filter(([name]) => !/^[hm]/.test(name)));
+  const before = held();
   for (let at = 0; at < LEASE_WAITERS_MAX; at += 1) log.wait(`h${at}`);
   expect(refusalIn(log.claimOrWait('one-more')).code).toBe('overloaded');
   expect(log.apply({ kind: 'claim', key: leaseKey('other'), holder: bob, durationMs: 5, waitMs: 5 }).kind).toBe('claim');
@@ -273,5 +275,5 @@ test('ten thousand waits that are begun and left leave nothing behind, and one m
   const first = log.index - 2 - LEASE_WAITERS_MAX;
   for (let at = 0; at < LEASE_WAITERS_MAX; at += 1) log.leave(first + at, true);
   expect([log.state.waiting, log.state.waitingFor(redis)]).toEqual([0, 0]);
-  expect(dumped(log.state).replace(/\["m".*?\]\]/, '')).toBe(before.replace(/\["m".*?\]\]/, ''));
+  expect(held()).toBe(before);
 });

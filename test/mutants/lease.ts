@@ -132,8 +132,8 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'a transaction forgets its assertions',
     file: 'lease/transactions.ts',
-    find: 'const refusal = refuteAssertions(command.assert, this.#claims);',
-    replace: 'const refusal = refuteAssertions([], this.#claims);',
+    find: 'const refusal = refuteAssertions(command.assert, this.#claims, this.#history);',
+    replace: 'const refusal = refuteAssertions([], this.#claims, this.#history);',
     suites: [TRAPDOOR],
   },
   {
