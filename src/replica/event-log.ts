@@ -36,6 +36,11 @@ export class EventLog {
     return this.#start;
   }
 
+  /** Id of the last event that is not kept: whoever has seen that one can go on here. */
+  get floor(): EventId {
+    return this.#floor;
+  }
+
   /** Sequence number of the next event. */
   get end(): number {
     return this.#end;

@@ -2,6 +2,7 @@
 import type { Env, Recovered } from '../../src/env.ts';
 import { checksum, codec } from '../../src/io/codec.ts';
 import { DataDirectoryError } from '../../src/io/data-directory-error.ts';
+import type { StateEvent } from '../../src/lease/events.ts';
 import type { Index, NodeId, Term } from '../../src/raft/types.ts';
 import { Replica } from '../../src/replica/replica.ts';
 import type { Service } from '../../src/replica/service.ts';
@@ -179,6 +180,7 @@ export class Cluster {
         },
       });
       node.life = { process, store, transport, replica, service: this.#host.envFault?.service?.(replica) ?? replica };
+      tellEvents(id, replica, (fact) => this.#host.tell(fact));
       replica.start((error) => {
         if (error === undefined) {
           this.#tell(name, `is ready at ${replica.appliedIndex}`);
@@ -318,6 +320,18 @@ const ROLE_WORDS = {
   candidate: (term: Term) => `STANDS for term ${term}`,
   leader: (term: Term) => `LEADS term ${term}`,
 };
+
+/** Tells what the node's log of events takes in, and where it begins anew. */
+function tellEvents(node: NodeId, { events }: Replica, tell: (fact: Fact) => void): void {
+  let next = events.end;
+  events.subscribe(() => {
+    if (next < events.start) {
+      next = events.start;
+      tell({ kind: 'events-jumped', node, last: events.floor });
+    }
+    for (; next < events.end; next++) tell({ kind: 'event-told', node, event: events.at(next) as StateEvent });
+  });
+}
 
 /** What only a leader sends. */
 const LEADER_KINDS: ReadonlySet<string> = new Set(['append', 'heartbeat', 'snapshot', 'timeout-now']);

@@ -1,6 +1,7 @@
 // Everything that properties may look at: the facts of a run in the order in which they happened.
 import type { ImageMeta, LogWrite, PeerFrame } from '../../src/env.ts';
 import type { Assertion, Command, LeaseKey } from '../../src/lease/commands.ts';
+import type { EventId, StateEvent } from '../../src/lease/events.ts';
 import type { KeyView, Outcome } from '../../src/lease/outcomes.ts';
 import type { Index, NodeId, Term } from '../../src/raft/types.ts';
 import type { Failure, Settled } from '../../src/replica/service.ts';
@@ -109,6 +110,15 @@ export type Fact =
   /** `index` as told; `appliedIndex` is that of the node at this moment. */
   | { readonly kind: 'wait-ended'; readonly wait: Wait; readonly index: Index; readonly appliedIndex: Index }
   | { readonly kind: 'wait-failed'; readonly wait: Wait; readonly failure: Failure }
+  /** A node has applied an entry that did this. */
+  | { readonly kind: 'event-told'; readonly node: NodeId; readonly event: StateEvent }
+  /** What a node tells next comes after `last`: it goes on from a state, or forgot what came before. */
+  | { readonly kind: 'events-jumped'; readonly node: NodeId; readonly last: EventId }
+  | { readonly kind: 'watch-saw'; readonly watcher: number; readonly node: NodeId; readonly id: EventId }
+  /** The reader goes on after `id`; `isGone`: the node does not have the event that would have come next. */
+  | { readonly kind: 'watch-reset'; readonly watcher: number; readonly node: NodeId; readonly id: EventId; readonly isGone: boolean }
+  /** The reader has read all that the node has. */
+  | { readonly kind: 'watch-ended'; readonly watcher: number; readonly node: NodeId }
   /** All faults are over and every node runs and is reachable. */
   | { readonly kind: 'healed' }
   | { readonly kind: 'finished' };

@@ -76,6 +76,7 @@ export function drawPlan(random: SeededRandom): Plan {
     limits: {
       saveAfterEntries: tiny ? 1 + random.below(20) : 200,
       saveAfterRecords: tiny ? 1 + random.below(50) : 1_024,
+      keepEvents: tiny ? 60 : 65_536,
       keepEntries: tiny ? random.below(10) : 50,
       mostKeptEntries: tiny ? 20 : 400,
       imagePieceBytes: random.pick([64, 512, 8_192]),

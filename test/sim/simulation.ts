@@ -12,6 +12,7 @@ import { type Property, Violation } from './properties/property.ts';
 import { SeededRandom } from './random.ts';
 import { Scheduler } from './scheduler.ts';
 import { type Print, Story } from './story.ts';
+import { SimWatchers } from './watchers.ts';
 import { type ApplyFault, witnessStateMachines } from './witness.ts';
 import { describePlan } from './words.ts';
 import { Workload } from './workload.ts';
@@ -85,6 +86,7 @@ export function simulate(seed: number, options: SimulationOptions = {}): Simulat
   );
   const workload = new Workload(plan, scheduler, random.fork(), story, cluster, ledger, { tell });
   const nemesis = new Nemesis(plan, scheduler, random.fork(), story, cluster);
+  const watchers = new SimWatchers(cluster, scheduler, random.fork(), { tell });
   const unwitness = witnessStateMachines({
     get nowMs() {
       return scheduler.nowMs;
@@ -106,11 +108,13 @@ export function simulate(seed: number, options: SimulationOptions = {}): Simulat
     for (const id of cluster.ids) cluster.start(id);
     workload.start();
     nemesis.start();
+    watchers.start();
     advance(plan.faultsMs);
     nemesis.heal();
     tell({ kind: 'healed' });
     const world: Convergence = { plan, scheduler, cluster, workload, ledger, advance };
     convergence(world);
+    watchers.finish();
     tell({ kind: 'finished' });
   } catch (error) {
     if (error instanceof Violation) found.violation ??= error;

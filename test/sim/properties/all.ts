@@ -2,6 +2,7 @@
 import { Acknowledged } from './acknowledged.ts';
 import { Durable } from './durable.ts';
 import { ElectionSafety } from './election-safety.ts';
+import { EventStreams } from './event-streams.ts';
 import { FencesGrow } from './fences-grow.ts';
 import { GatedWrites } from './gated-writes.ts';
 import { HonestErrors } from './honest-errors.ts';
@@ -42,6 +43,7 @@ export function allProperties(world: World, without: readonly string[]): Propert
     new LinearizableReads(),
     new Linearizability(world),
     new Waiters(world),
+    new EventStreams(),
   ];
   return properties.filter((property) => !without.includes(property.name));
 }
