@@ -8,6 +8,7 @@ import { checksum, codec } from './io/codec.ts';
 import { openLogStore } from './io/log-store.ts';
 import { realRandom } from './io/random.ts';
 import { openTransport } from './io/transport.ts';
+import { type Embedded, embed } from './library/embedded.ts';
 import type { ReplicaEvent } from './replica/config.ts';
 import { Replica } from './replica/replica.ts';
 
@@ -18,7 +19,8 @@ export interface NodeEvents {
   line(text: string): void;
 }
 
-export interface RunningNode {
+/** A node, with the library on it for the program that started it. */
+export interface RunningNode extends Embedded {
   /** Settles with the error that ended the node by itself (a failed disk, a refusal by the cluster), never otherwise. */
   readonly failed: Promise<Error>;
   /** Hands leadership over, answers or fails what waits, flushes, closes. */
@@ -26,7 +28,7 @@ export interface RunningNode {
 }
 
 /** Starts a node. Throws an `Error` whose message says what to do when the data directory, a port or the configuration is not fit. */
-export async function startNode(config: NodeConfig, events: NodeEvents): Promise<RunningNode> {
+export async function startNode(config: NodeConfig, events: NodeEvents = { line: () => {} }): Promise<RunningNode> {
   const members = numberMembers(config);
   const self = members.find((member) => member.name === config.id);
   if (self === undefined) throw new Error(`${config.id} is not among the members ${members.map((member) => member.name).join(', ')}`);
@@ -81,9 +83,12 @@ export async function startNode(config: NodeConfig, events: NodeEvents): Promise
     await settled((done) => replica.start(done));
     // From here on the replica closes its own transport and store.
     opened.splice(0, 2);
+    const embedded = embed(replica, realClock, env.random);
     return {
+      ...embedded,
       failed,
       stop: async () => {
+        embedded.manager.stop();
         await closeInOrder(replica, closeAll);
       },
     };

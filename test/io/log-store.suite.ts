@@ -244,7 +244,7 @@ export function logStoreSuite({ name, checksum, make }: StoreFactory): void {
         await save(model, saved, term, [['at', Buffer.from(`${saved}`)]]);
         store.compact(saved);
       }
-      const held = [...entriesOf(saved - 4, 289, 3), ...entriesOf(290, 292, 5)];
+      const held = [...entriesOf(saved + 1, 289, 3), ...entriesOf(290, 292, 5)];
       await append(entriesOf(290, 292, 5));
       await reopen();
       const { entries, image } = store.recovered;

@@ -1,0 +1,11 @@
+// The transport of a node without peers.
+import type { Transport } from '../env.ts';
+
+/** Reaches nobody. `later` runs something after the present call. */
+export function noPeers(later: (run: () => void) => void): Transport {
+  return {
+    start: () => {},
+    send: () => false,
+    close: (done) => later(done),
+  };
+}
