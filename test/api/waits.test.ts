@@ -63,6 +63,22 @@ describe('waiting for a vacancy', () => {
     expect(service.watcherCount).toBe(0);
   });
 
+  test('is no wait at all when it has no time, but still says that a free lease is free', async () => {
+    const { call, service } = start();
+    const read = service.read.bind(service);
+    service.read = (consistency, answer) => void setTimeout(() => read(consistency, answer), 20);
+    const watch = service.waitVacant.bind(service);
+    service.waitVacant = (...wait) => {
+      const timer = setTimeout(() => watch(...wait), 20);
+      return () => clearTimeout(timer);
+    };
+    expect(await call('GET', `${L}/expired?timeoutMs=0`)).toMatchObject({ status: 200, body: { expired: true } });
+    await call('PUT', L, claim('A'));
+    expect(await call('GET', `${L}/expired?timeoutMs=0`)).toMatchObject({ status: 408, body: { code: 'wait-timeout' } });
+    service.failure = { definite: true, code: 'no-leader', detail: 'lost' };
+    expect(await call('GET', `${L}/expired?timeoutMs=0`)).toMatchObject({ status: 503, body: { code: 'no-leader' } });
+  });
+
   test('answers with what keeps the node from watching', async () => {
     const { call, service } = start();
     await call('PUT', L, claim('A'));
