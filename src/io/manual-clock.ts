@@ -6,11 +6,16 @@ interface Timer {
   readonly run: () => void;
 }
 
-/** Monotonic milliseconds from 0 on. What is to run `soon` does so without its being moved. */
+/** Monotonic milliseconds. What is to run `soon` does so without its being moved. */
 export class ManualClock implements Clock {
-  #nowMs = 0;
+  #nowMs: number;
   readonly #timers = new Set<Timer>();
   #moving = false;
+
+  /** What it shows at first, in milliseconds; fractions are fine. */
+  constructor(startMs = 0) {
+    this.#nowMs = startMs;
+  }
 
   now(): number {
     return this.#nowMs;
