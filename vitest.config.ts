@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**'],
+          exclude: ['test/e2e/**', 'test/conformance/**', 'test/examples/**'],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 },
         },
@@ -17,7 +17,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          include: ['test/e2e/**/*.test.ts'],
+          include: ['test/{conformance,e2e,examples}/**/*.test.ts'],
           // Processes with real timers share the cores; side by side they would take each other's time.
           fileParallelism: false,
           testTimeout: 90_000,

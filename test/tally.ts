@@ -1,7 +1,8 @@
-// A reporter that counts, when a run is over, how many of the promised properties and known bugs were held by tests that did pass in it.
+// A reporter that counts, when a run is over, how many of the promised properties, known bugs and scenarios were held by tests that did pass in it.
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Reporter, TestModule, Vitest } from 'vitest/node';
+import { scenarios } from './conformance/scenarios.ts';
 import { fieldBugs } from './raft/field-bugs.ts';
 import { starProperties } from './raft/star-properties.ts';
 
@@ -48,6 +49,7 @@ export default class Tally implements Reporter {
     if (stars === null) console.log('★ properties: PROPERTIES.md is absent (../shared/raft-testdata beside the project), not counted');
     else print('★ properties', tally(stars, states));
     print('field bugs', tally(fieldBugs(), states));
+    for (const [kind, rows] of scenarios() ?? []) print(kind, tally(rows, states));
   }
 }
 
