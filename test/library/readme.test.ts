@@ -1,9 +1,12 @@
 // The library's README is true: its pieces of code run, in order, and print what they say.
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import * as library from '../../src/index.ts';
+import { endAll, freePorts, freshDirectory } from '../e2e/processes.ts';
 
 const README = new URL('../../src/library/README.md', import.meta.url);
+
+afterAll(endAll);
 
 test('the code in the README of the library runs from top to bottom', async () => {
   const pieces = Array.from(readFileSync(README, 'utf8').matchAll(/^```ts\n([\s\S]*?)^```$/gm), ([, code = '']) => code);
@@ -12,7 +15,13 @@ test('the code in the README of the library runs from top to bottom', async () =
   const named = pieces.flatMap((piece) => Array.from(piece.matchAll(imports), ([, names = '']) => names.split(', '))).flat();
   const offered: Readonly<Record<string, unknown>> = library;
   for (const name of named) expect(offered[name], `${name} is not exported`).toBeDefined();
-  const body = `${pieces.join('\n').replaceAll(imports, '')}\nawait node.stop();\nlessor.stop();`;
+  const first = await freePorts(2);
+  const moved = pieces
+    .join('\n')
+    .replaceAll('7801', `${first}`)
+    .replaceAll('7901', `${first + 1}`)
+    .replace('./data/n1', `${freshDirectory()}/n1`);
+  const body = `${moved.replaceAll(imports, '')}\nawait node.stop();\nlessor.stop();`;
   const printed: unknown[][] = [];
   const run = new Function('names', 'console', `const { ${named.join(', ')} } = names; return (async () => {${body}})();`);
   await (run(offered, { log: (...words: unknown[]) => printed.push(words) }) as Promise<void>);
