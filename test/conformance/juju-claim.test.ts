@@ -30,13 +30,18 @@ test('JL-01 a free lease goes to its claimer, and is kept for the duration from 
   expect(listed?.filter((each) => each.lease === lease)).toMatchObject([{ holder: 'a' }]);
 });
 
-test('JL-02 a repeated claim with a longer duration extends: one holder, a later expiry, the same fence', async () => {
-  const { path } = freshLease();
+test('JL-02 a repeated claim with a longer duration extends: one holder, a later expiry, the same fence, and no second "claimed"', async () => {
+  const { path, lease } = freshLease();
+  const watch = await three.watch({ namespace: 'demo', model: 'main', lease });
   const first = await claim(path, 'a', 30_000);
   const second = await claim(path, 'a', 90_000);
   expect([first.status, second.status]).toEqual([201, 200]);
   expect(second.body).toMatchObject({ holder: 'a', fence: first.body.fence, durationMs: 90_000 });
   expect(second.body.remainingMs).toBeGreaterThan(60_000);
+  expect((await watch.end()).map(({ type, fence }) => [type, fence])).toEqual([
+    ['claimed', first.body.fence],
+    ['extended', first.body.fence],
+  ]);
 });
 
 test('JL-03 another holder is denied, and holder, expiry and fence stay as they are', async () => {

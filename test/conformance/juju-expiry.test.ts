@@ -72,19 +72,22 @@ test('JL-27 an extension by the holder counts from lease time now', async () => 
 });
 
 test('JL-29 an extension keeps the fence and vacates nothing', async () => {
-  const { path } = freshLease();
+  const { path, ...key } = freshLease();
   const held = await three.call('PUT', path, { holder: 'a', durationMs: 60_000 });
+  const watch = await three.watch(key);
   const waiting = three.any().call('GET', `${path}/expired?timeoutMs=800`);
   for (let round = 0; round < 5; round += 1) {
     const extended = await three.call('POST', `${path}/extend`, { holder: 'a', durationMs: 60_000 + round });
     expect(extended.body.fence).toBe(held.body.fence);
   }
   expect((await waiting).status).toBe(408);
+  expect((await watch.end()).map(({ type }) => type).filter((type) => type !== 'extended')).toEqual([]);
 });
 
 describe('expiry', () => {
   test('JL-30 a lease that is not renewed goes: unlisted, not held, and the next tenure has a higher fence', async () => {
     const { path, ...key } = freshLease();
+    const watch = await three.watch(key);
     const held = await three.call('PUT', path, { holder: 'a', durationMs: 300 });
     for (const node of three.nodes) await untilFree(node, key);
     expect((await three.call('GET', path)).body.code).toBe('lease-not-found');
@@ -94,6 +97,8 @@ describe('expiry', () => {
     const next = await three.call('PUT', path, { holder: 'b', durationMs: 1_000 });
     expect(next.status).toBe(201);
     expect(next.body.fence).toBeGreaterThan(held.body.fence ?? Number.POSITIVE_INFINITY);
+    const events = (await watch.end()).filter(({ fence }) => fence === held.body.fence);
+    expect(events.map(({ type }) => type)).toEqual(['claimed', 'expired']);
   });
 
   test('JL-31 at exactly its deadline a lease is still held', async () => {

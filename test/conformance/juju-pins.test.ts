@@ -22,13 +22,15 @@ const endsWithin = async (path: string, timeoutMs: number) =>
   (await three.call('GET', `${path}/expired?timeoutMs=${timeoutMs}`)).status === 200;
 
 test('JL-58 a pinned lease outlives its deadline', async () => {
-  const { path } = freshLease();
+  const { path, ...key } = freshLease();
+  const watch = await three.watch(key);
   expect((await pin(path, 'e')).status).toBe(204);
   const held = await claim(path, 'a', 200);
   expect(await endsWithin(path, 800)).toBe(false);
   for (const node of three.nodes) {
     expect((await node.call('GET', path)).body).toMatchObject({ holder: 'a', fence: held.body.fence, remainingMs: null, pinnedBy: ['e'] });
   }
+  expect((await watch.end()).map(({ type }) => type)).toEqual(['pinned', 'claimed']);
 });
 
 test('JL-59 once unpinned it goes by itself, unless its holder renewed it before', async () => {
@@ -40,11 +42,13 @@ test('JL-59 once unpinned it goes by itself, unless its holder renewed it before
   }
   expect(await endsWithin(lapsed.path, 600)).toBe(false);
   await claim(renewed.path, 'a', 60_000);
+  const watch = await three.watch({ namespace: 'demo', model: 'main', lease: lapsed.lease });
   for (const { path } of [renewed, lapsed]) expect((await unpin(path, 'e')).status).toBe(204);
   expect(await endsWithin(lapsed.path, 20_000)).toBe(true);
   const shown = await three.call('GET', renewed.path);
   expect(shown.body).toMatchObject({ holder: 'a', pinnedBy: [] });
   expect(shown.body.remainingMs).toBeGreaterThan(30_000);
+  expect((await watch.end()).map(({ type }) => type)).toEqual(['unpinned', 'expired']);
 });
 
 test('JL-60 pinned by two it stays until the second has unpinned it', async () => {
