@@ -54,7 +54,7 @@ export {
 export type { KeyAt, KeyValue, Transaction, WriteConditions } from './library/key-value.ts';
 export { type LeaseID, NoLease } from './library/lease-id.ts';
 export { type Lease, type LeaseRecord, Lessor, type LessorBackend, type LessorOptions, type RangeDeleter } from './library/lessor.ts';
-export { LeaseManager, type Manager, type ManagerOptions } from './library/manager.ts';
+export type { LeaseManager, Manager, ManagerSettings } from './library/manager.ts';
 export type { GrantedLease, NodeLessor } from './library/node-lessor.ts';
 export type { Pinner } from './library/pinner.ts';
 export type { Reader } from './library/reader.ts';

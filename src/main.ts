@@ -9,6 +9,7 @@ import { openLogStore } from './io/log-store.ts';
 import { realRandom } from './io/random.ts';
 import { openTransport } from './io/transport.ts';
 import { type Embedded, embed } from './library/embedded.ts';
+import type { ManagerSettings } from './library/manager.ts';
 import type { ReplicaEvent } from './replica/config.ts';
 import { Replica } from './replica/replica.ts';
 
@@ -27,8 +28,12 @@ export interface RunningNode extends Embedded {
   stop(): Promise<void>;
 }
 
-/** Starts a node. Throws an `Error` whose message says what to do when the data directory, a port or the configuration is not fit. */
-export async function startNode(config: NodeConfig, events: NodeEvents = { line: () => {} }): Promise<RunningNode> {
+/** Starts a node; `settings` are those of the manager on it. Throws an `Error` whose message says what to do when the data directory, a port or the configuration is not fit. */
+export async function startNode(
+  config: NodeConfig,
+  events: NodeEvents = { line: () => {} },
+  settings: ManagerSettings = {},
+): Promise<RunningNode> {
   const members = numberMembers(config);
   const self = members.find((member) => member.name === config.id);
   if (self === undefined) throw new Error(`${config.id} is not among the members ${members.map((member) => member.name).join(', ')}`);
@@ -83,7 +88,7 @@ export async function startNode(config: NodeConfig, events: NodeEvents = { line:
     await settled((done) => replica.start(done));
     // From here on the replica closes its own transport and store.
     opened.splice(0, 2);
-    const embedded = embed(replica, realClock, env.random);
+    const embedded = embed(replica, realClock, env.random, settings);
     return {
       ...embedded,
       failed,

@@ -7,10 +7,10 @@ import { MemoryDisk, MemoryLogStore } from './io/memory-log-store.ts';
 import { noPeers } from './io/no-peers.ts';
 import { realRandom } from './io/random.ts';
 import { type Embedded, embed } from './library/embedded.ts';
-import type { SecretaryRules } from './library/secretary.ts';
+import type { ManagerSettings } from './library/manager.ts';
 import { Replica } from './replica/replica.ts';
 
-export interface MemoryNodeOptions extends SecretaryRules {
+export interface MemoryNodeOptions extends ManagerSettings {
   /** Real time unless told otherwise; a `ManualClock` lets a test move it. */
   readonly clock?: Clock;
   /** Where it keeps its log and state; the same one again is a restart. A new one if absent. */

@@ -2,9 +2,8 @@
 import type { Clock, Random } from '../env.ts';
 import type { Service } from '../replica/service.ts';
 import { KeyValue } from './key-value.ts';
-import { LeaseManager } from './manager.ts';
+import { LeaseManager, type ManagerSettings } from './manager.ts';
 import { NodeLessor } from './node-lessor.ts';
-import type { SecretaryRules } from './secretary.ts';
 import { ReplicaStore, type Store } from './store.ts';
 
 /** The parts of a node that programs call. */
@@ -20,9 +19,9 @@ export interface Embedded {
 }
 
 /** Puts the library on a service. */
-export function embed(service: Service, clock: Clock, random: Random, rules: SecretaryRules = {}): Embedded {
+export function embed(service: Service, clock: Clock, random: Random, settings: ManagerSettings = {}): Embedded {
   return {
-    manager: new LeaseManager({ ...rules, service, clock, random }),
+    manager: new LeaseManager({ ...settings, service, clock, random }),
     lessor: new NodeLessor(service),
     store: new ReplicaStore(service, clock),
     kv: new KeyValue(service),

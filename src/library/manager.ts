@@ -22,16 +22,20 @@ export interface Manager {
   reader(namespace: string, model: string): Reader;
 }
 
-/** What a manager is made of. */
-export interface ManagerOptions extends SecretaryRules {
-  /** The node, or what passes for one. */
-  readonly service: Service;
-  readonly clock: Clock;
-  readonly random: Random;
+/** What a program can choose of its node's manager. */
+export interface ManagerSettings extends SecretaryRules {
   /** Makes the trapdoor of a held lease: `logTrapdoor` unless told otherwise; `() => lockedTrapdoor` where nothing is gated. */
   readonly trapdoorOf?: TrapdoorOf;
   /** How claims are tried again while there is no leader. */
   readonly retry?: Partial<RetryPolicy>;
+}
+
+/** What a manager is made of. */
+export interface ManagerOptions extends ManagerSettings {
+  /** The node, or what passes for one. */
+  readonly service: Service;
+  readonly clock: Clock;
+  readonly random: Random;
 }
 
 /** The manager of a node. */

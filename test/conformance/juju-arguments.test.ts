@@ -1,8 +1,9 @@
 // Juju core/lease: arguments (JL-16 to JL-24).
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { LeaseManager, lockedTrapdoor, ManualClock, startMemoryNode } from '../../src/index.ts';
+import { lockedTrapdoor, ManualClock, startMemoryNode } from '../../src/index.ts';
 import { toTuple } from '../../src/lease/command-codec.ts';
 import { StateMachine } from '../../src/lease/state-machine.ts';
+import { LeaseManager } from '../../src/library/manager.ts';
 import { LocalService } from '../api/local-service.ts';
 import { endAll } from '../e2e/processes.ts';
 import { freshLease, pathOf, Three } from './three.ts';

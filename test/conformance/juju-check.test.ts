@@ -1,6 +1,7 @@
 // Juju core/lease: checks and gated writes (JL-42 to JL-49).
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Assertion, type HeldFact, LeaseManager, lockedTrapdoor, ManualClock, type Trapdoor } from '../../src/index.ts';
+import { type Assertion, type HeldFact, lockedTrapdoor, ManualClock, type Trapdoor } from '../../src/index.ts';
+import { LeaseManager } from '../../src/library/manager.ts';
 import { LocalService } from '../api/local-service.ts';
 import { endAll } from '../e2e/processes.ts';
 import { type Body, freshLease, freshNumber, type Key, Three, type ThreeNode, untilFree, whenever } from './three.ts';

@@ -1,6 +1,7 @@
 // Juju core/lease: claiming (JL-01 to JL-15), and revoking, which came after the seed (JR-1 to JR-4).
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { LeaseManager, ManualClock } from '../../src/index.ts';
+import { ManualClock } from '../../src/index.ts';
+import { LeaseManager } from '../../src/library/manager.ts';
 import { LocalService } from '../api/local-service.ts';
 import { endAll } from '../e2e/processes.ts';
 import { freshLease, Three, untilFree, whenever } from './three.ts';

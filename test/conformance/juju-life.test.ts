@@ -1,9 +1,10 @@
 // Juju core/lease: scope, state and lifetime (JL-66 to JL-70).
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { LeaseManager, ManualClock } from '../../src/index.ts';
+import { ManualClock } from '../../src/index.ts';
 import { toTuple } from '../../src/lease/command-codec.ts';
 import type { Command } from '../../src/lease/commands.ts';
 import { StateMachine } from '../../src/lease/state-machine.ts';
+import { LeaseManager } from '../../src/library/manager.ts';
 import { LocalService } from '../api/local-service.ts';
 import { endAll } from '../e2e/processes.ts';
 import { freshLease, pathOf, Three } from './three.ts';

@@ -1,6 +1,7 @@
 // Juju core/lease: pins (JL-58 to JL-65).
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { LeaseManager, ManualClock } from '../../src/index.ts';
+import { ManualClock } from '../../src/index.ts';
+import { LeaseManager } from '../../src/library/manager.ts';
 import { LocalService } from '../api/local-service.ts';
 import { endAll } from '../e2e/processes.ts';
 import { freshLease, pathOf, Three, untilFree } from './three.ts';

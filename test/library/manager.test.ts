@@ -1,7 +1,8 @@
 // The manager and its brokers over a service that the test lets fail.
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { isAborted, isBadArgument, isStopped, isTimeout, isWaitCancelled, LeaseManager, ManualClock } from '../../src/index.ts';
+import { isAborted, isBadArgument, isStopped, isTimeout, isWaitCancelled, ManualClock } from '../../src/index.ts';
+import { LeaseManager } from '../../src/library/manager.ts';
 import type { Failure } from '../../src/replica/service.ts';
 import { LocalService } from '../api/local-service.ts';
 import { errorOf, startManual } from './manual.ts';
