@@ -175,6 +175,8 @@ export function refusalError(refusal: Refusal, index: number): LeaseError {
       return new LeaseNotFound(`there is no lease ${refusal.id}`, { index });
     case 'key-not-found':
       return new KeyNotFound(`there is no key ${JSON.stringify(refusal.key)}`, { index });
+    case 'overloaded':
+      return new Timeout(refusal.detail, true, { index });
     case 'conflict':
       return new Conflict(refusal.detail, { index });
     case 'invalid-argument':
