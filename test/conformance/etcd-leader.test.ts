@@ -120,18 +120,11 @@ test('EL-55 with a hundred thousand leases a change of leader is as quick as wit
   const cluster = await virtual();
   const { leader } = cluster;
   const count = 100_000;
-  const submitted = Promise.all(
-    Array.from({ length: 10 }, async (_, batch) => {
-      for (let at = 0; at < count / 10; at += 1_000) {
-        await Promise.all(
-          Array.from({ length: 1_000 }, (_each, offset) =>
-            leader.library.lessor.grant(BigInt(1 + batch * (count / 10) + at + offset), 3_600_000),
-          ),
-        );
-      }
-    }),
-  );
-  await cluster.done(submitted, 600_000);
+  for (let at = 0; at < count; at += 5_000) {
+    await cluster.done(
+      Promise.all(Array.from({ length: 5_000 }, (_, offset) => leader.library.lessor.grant(BigInt(1 + at + offset), 3_600_000))),
+    );
+  }
   const { term } = leader.replica;
   const beganMs = cluster.clock.now();
   leader.replica.transfer(null, () => {});
