@@ -2,6 +2,8 @@
 import type { Done, ImageMeta, ImageReader, ImageWriter, LogStore, LogWrite, RecordChecksum, Recovered, StateRecord } from '../env.ts';
 import { EMPTY_CONF_STATE, EMPTY_HARD_STATE, type Entry, type HardState, type Index, type Term } from '../raft/types.ts';
 
+/** Records read or handed on in one piece: work whose length nobody waits for. */
+const PIECE_RECORDS_MAX = 1_000;
 /** `ImageMeta.sum` is told modulo this. */
 const SUM_MODULUS = 2 ** 48;
 
@@ -36,7 +38,20 @@ export class MemoryLogStore implements LogStore {
   }
 
   readState(each: (records: readonly StateRecord[]) => void, done: Done): void {
-    this.#answer(done, () => each([...this.#disk.state]));
+    if (this.#closed) {
+      this.#later(() => done(closedError()));
+      return;
+    }
+    const records = [...this.#disk.state];
+    const next = (position: number): void => {
+      if (position >= records.length) {
+        done();
+        return;
+      }
+      each(records.slice(position, position + PIECE_RECORDS_MAX));
+      this.#later(() => next(position + PIECE_RECORDS_MAX));
+    };
+    this.#later(() => next(0));
   }
 
   append({ hardState, entries }: LogWrite, done: Done): void {
@@ -61,9 +76,10 @@ export class MemoryLogStore implements LogStore {
 
   compact(index: Index): void {
     const disk = this.#disk;
+    if (index > disk.image.index) throw new Error(`log store: compact(${index}) behind image ${disk.image.index}`);
     const count = index - disk.preceding.index;
     const last = disk.entries[count - 1];
-    if (index > disk.image.index || last === undefined) return;
+    if (last === undefined) return;
     disk.entries = disk.entries.slice(count);
     disk.preceding = { index, term: last.term };
   }
@@ -76,7 +92,7 @@ export class MemoryLogStore implements LogStore {
       meta: this.#disk.image,
       next: (maxBytes, done) => {
         const piece: StateRecord[] = [];
-        for (let bytes = 0; position < records.length && bytes < maxBytes; position += 1) {
+        for (let bytes = 0; position < records.length && bytes < maxBytes && piece.length < PIECE_RECORDS_MAX; position += 1) {
           const record = records[position] as readonly [string, Uint8Array];
           bytes += record[0].length + record[1].length;
           piece.push(record);
@@ -88,7 +104,7 @@ export class MemoryLogStore implements LogStore {
   }
 
   beginImage(): ImageWriter {
-    return new MemoryImageWriter(this.#later);
+    return new MemoryImageWriter((done, write) => this.#answer(done, write));
   }
 
   installImage(meta: ImageMeta, writer: ImageWriter, hardState: HardState | null, done: Done): void {
@@ -103,7 +119,8 @@ export class MemoryLogStore implements LogStore {
       disk.image = meta;
       disk.preceding = { index: meta.index, term: meta.term };
       disk.entries = [];
-      if (hardState !== null) disk.hardState = hardState;
+      // What the image holds is committed.
+      disk.hardState = hardState ?? { ...disk.hardState, commit: Math.max(disk.hardState.commit, meta.index) };
     });
   }
 
@@ -126,15 +143,14 @@ export class MemoryLogStore implements LogStore {
 
 class MemoryImageWriter implements ImageWriter {
   readonly records = new Map<string, Uint8Array>();
-  readonly #later: (run: () => void) => void;
+  readonly #answer: (done: Done, write: () => void) => void;
 
-  constructor(later: (run: () => void) => void) {
-    this.#later = later;
+  constructor(answer: (done: Done, write: () => void) => void) {
+    this.#answer = answer;
   }
 
   write(records: readonly StateRecord[], done: Done): void {
-    put(this.records, records);
-    this.#later(() => done());
+    this.#answer(done, () => put(this.records, records));
   }
 
   abort(): void {
