@@ -254,10 +254,9 @@ export class Replica implements Service {
     this.#loop.wake();
   }
 
-  /** What a leader proposes by itself, worth something in its term only. One that stops ends no lease any more: the next leader sees to it. */
+  /** What a leader proposes by itself, worth something in its term only. One that stops is never done: else it would propose it again at once. */
   #proposeOnce(command: Command, done: () => void): void {
     if (this.#phase === 'running') this.#add(command, true, done);
-    else done();
   }
 
   #serve(answer: ReadAnswer, nowMs: number): void {
