@@ -1,6 +1,6 @@
 // Everything that properties may look at: the facts of a run in the order in which they happened.
 import type { ImageMeta, LogWrite, PeerFrame } from '../../src/env.ts';
-import type { Assertion, Command, LeaseKey } from '../../src/lease/commands.ts';
+import type { Assertion, BareCommand, Command, LeaseKey } from '../../src/lease/commands.ts';
 import type { EventId, StateEvent } from '../../src/lease/events.ts';
 import type { KeyView, Outcome } from '../../src/lease/outcomes.ts';
 import type { Index, NodeId, Term } from '../../src/raft/types.ts';
@@ -29,8 +29,8 @@ export interface Application {
   readonly index: Index;
   readonly term: Term;
   readonly timeMs: number;
-  /** Null for an entry without a command. */
-  readonly command: Command | null;
+  /** Without the key under which it is carried out once. Null for an entry without a command, and for a repeat, which does nothing. */
+  readonly command: BareCommand | null;
   readonly outcome: Outcome | null;
   readonly changes: readonly TenureChange[];
   /** The first of the command's assertions that did not hold just before it was applied. */
@@ -47,12 +47,19 @@ export interface Call {
   readonly client: string;
   readonly node: NodeId;
   readonly command: Command;
+  /** What is wanted: the command, without the key under which it is carried out once. */
+  readonly wanted: BareCommand;
   /** The command in canonical form. */
   readonly text: string;
-  /** The same for no other call of the run; null when the command has nothing that is unique. */
+  /** The same for no other call of the run; null when the command has nothing that is unique, or may be asked for again. */
   readonly tag: string | null;
-  /** When the service was called, in true milliseconds. */
+  /** How long it queues for a lease that somebody else holds; null: not at all. */
+  readonly waitMs: number | null;
+  /** Under which all attempts at the same thing are made; null for a single one. */
+  readonly requestKey: string | null;
+  /** When the service was called, in true milliseconds, and when it was for the first attempt. */
   readonly beganMs: number;
+  readonly firstBeganMs: number;
   /** Greatest index acknowledged to anybody before it began. */
   readonly floor: Index;
   settled: Settled | null;

@@ -1,5 +1,5 @@
 // What a simulated client may want next, drawn from what it believes to hold.
-import type { Assertion, Command, LeaseKey, Precondition, TxnOp } from '../../src/lease/commands.ts';
+import type { Assertion, BareCommand, LeaseKey, Precondition, TxnOp } from '../../src/lease/commands.ts';
 import type { Outcome } from '../../src/lease/outcomes.ts';
 import type { Plan } from './plan.ts';
 import type { SeededRandom } from './random.ts';
@@ -31,7 +31,7 @@ export class Intentions {
   #grants: string[] = [];
   #pins: { readonly key: LeaseKey; readonly entity: string }[] = [];
   /** Asked for again when its outcome stayed unknown. */
-  #again: Command | null = null;
+  #again: BareCommand | null = null;
 
   constructor(holder: string, plan: Plan, random: SeededRandom, nextNumber: NextNumber) {
     this.#holder = holder;
@@ -49,7 +49,7 @@ export class Intentions {
   }
 
   /** The next command. */
-  next(): Command {
+  next(): BareCommand {
     const again = this.#again;
     this.#again = null;
     if (again !== null && 'durationMs' in again) return { ...again, durationMs: this.#durationMs() };
@@ -92,7 +92,7 @@ export class Intentions {
   }
 
   /** Learns from an answer. */
-  learn(command: Command, outcome: Outcome): void {
+  learn(command: BareCommand, outcome: Outcome): void {
     if (outcome.kind === 'claim') {
       const { namespace, model, lease, holder, fence } = outcome.claim;
       this.#tokens.push({ namespace, model, lease, holder, fence });
@@ -105,7 +105,7 @@ export class Intentions {
   }
 
   /** How to keep what the answer gave, and in how many milliseconds it would end. Null when there is nothing to keep. */
-  keeping(outcome: Outcome): { readonly command: Command; readonly remainingMs: number } | null {
+  keeping(outcome: Outcome): { readonly command: BareCommand; readonly remainingMs: number } | null {
     if (outcome.kind === 'grant') return { command: { kind: 'renew', id: outcome.grant.id }, remainingMs: outcome.grant.remainingMs };
     if (outcome.kind !== 'claim' || outcome.claim.remainingMs === null) return null;
     const { session, fence, holder, remainingMs } = outcome.claim;
@@ -114,7 +114,7 @@ export class Intentions {
   }
 
   /** The outcome stayed unknown: it may ask once more. */
-  retry(command: Command): void {
+  retry(command: BareCommand): void {
     if (this.#random.chance(0.7)) this.#again = command;
   }
 
@@ -125,18 +125,18 @@ export class Intentions {
     return leastDurationMs + this.#random.below(steps) * DURATION_STEP_MS + (this.#nextNumber() % DURATION_STEP_MS);
   }
 
-  #pin(key: LeaseKey): Command {
+  #pin(key: LeaseKey): BareCommand {
     const entity = `e${this.#nextNumber()}`;
     this.#pins.push({ key, entity });
     return { kind: 'pin', key, entity };
   }
 
-  #unpin(key: LeaseKey): Command {
+  #unpin(key: LeaseKey): BareCommand {
     const pin = this.#pins.pop();
     return { kind: 'unpin', key: pin?.key ?? key, entity: pin?.entity ?? 'nobody' };
   }
 
-  #put(token: Assertion | undefined, grant: string | null): Command {
+  #put(token: Assertion | undefined, grant: string | null): BareCommand {
     const lease = grant !== null && this.#random.chance(0.2) ? grant : null;
     const value = `v${this.#nextNumber()}`;
     const key = this.#random.pick(STORE_KEYS);
@@ -150,7 +150,7 @@ export class Intentions {
     return revision === undefined ? { kind: 'absent' } : { kind: 'mod-revision', revision };
   }
 
-  #txn(token: Assertion | undefined): Command {
+  #txn(token: Assertion | undefined): BareCommand {
     const key = this.#random.pick(STORE_KEYS);
     const put: TxnOp = { kind: 'put', key, value: `t${this.#nextNumber()}`, lease: null };
     return {
@@ -181,7 +181,7 @@ function nameOf({ namespace, model, lease }: LeaseKey): LeaseKey {
 }
 
 /** What is unique in a command; null when nothing is. */
-export function tagOf(command: Command): string | null {
+export function tagOf(command: BareCommand): string | null {
   switch (command.kind) {
     case 'put':
       return command.value;

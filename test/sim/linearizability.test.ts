@@ -1,6 +1,6 @@
 // The checker of histories checked: hand-made histories that have an order, and others that have none.
 import { describe, expect, test } from 'vitest';
-import type { Command, LeaseKey } from '../../src/lease/commands.ts';
+import type { BareCommand, LeaseKey } from '../../src/lease/commands.ts';
 import type { KeyView, Outcome } from '../../src/lease/outcomes.ts';
 import type { Settled } from '../../src/replica/service.ts';
 import { type Call, keyName, type Tenure } from './facts.ts';
@@ -108,15 +108,24 @@ function someOrder(left: readonly Operation<number>[], state: number): boolean {
 
 const LEASE: LeaseKey = { namespace: 'app', model: 'm1', lease: 'one' };
 
+/** Whether a claim queues, and under which key something is asked for. */
+type How = Pick<Call, 'waitMs' | 'requestKey'>;
+
 /** A history told line by line. `to` null: no answer. */
 class Told {
   readonly #history = new History(1, ['k1', 'k2']);
   #nextId = 0;
 
-  call(command: Command, from: number, to: number | null, answer: Outcome | 'failed' | 'unknown' = { kind: 'done' }): this {
+  call(
+    command: BareCommand,
+    from: number,
+    to: number | null,
+    answer: Outcome | 'failed' | 'unknown' = { kind: 'done' },
+    how: How = { waitMs: null, requestKey: null },
+  ): this {
     this.#nextId += 1;
-    const base = { id: this.#nextId, client: 'c', node: 1, command, text: canonical(command), tag: null };
-    const call: Call = { ...base, beganMs: from, floor: 0, settled: null };
+    const base = { id: this.#nextId, client: 'c', node: 1, command, wanted: command, text: canonical(command), tag: null, ...how };
+    const call: Call = { ...base, beganMs: from, firstBeganMs: from, floor: 0, settled: null };
     this.#history.observe({ kind: 'call-began', call }, from);
     if (to !== null) this.#history.observe({ kind: 'call-ended', call, settled: settledAs(answer, from) }, to);
     return this;
@@ -154,9 +163,9 @@ function settledAs(answer: Outcome | 'failed' | 'unknown', index: number): Settl
   return { kind: 'applied', index, outcome: answer };
 }
 
-const claim = (holder: string, durationMs = 1_000): Command => ({ kind: 'claim', key: LEASE, holder, durationMs });
-const extend = (holder: string, durationMs = 1_000): Command => ({ kind: 'extend', key: LEASE, holder, durationMs, fence: null });
-const release = (holder: string): Command => ({ kind: 'release', key: LEASE, holder, fence: null });
+const claim = (holder: string, durationMs = 1_000): BareCommand => ({ kind: 'claim', key: LEASE, holder, durationMs });
+const extend = (holder: string, durationMs = 1_000): BareCommand => ({ kind: 'extend', key: LEASE, holder, durationMs, fence: null });
+const release = (holder: string): BareCommand => ({ kind: 'release', key: LEASE, holder, fence: null });
 const claimed = (holder: string, fence: number, created: boolean, session: string | null = null): Outcome => ({
   kind: 'claim',
   claim: { ...LEASE, holder, fence, durationMs: 1_000, remainingMs: 1_000, session, pinnedBy: [] },
@@ -167,7 +176,7 @@ const denied = (holder: string, fence: number): Outcome => ({
   refusal: { code: 'claim-denied', holder, fence, remainingMs: 1 },
 });
 const held = (holder: string, fence: number, session: string | null = null): Tenure => ({ holder, fence, session, pinned: false });
-const grant = (id: string, ttlMs: number): Command => ({ kind: 'grant', id, ttlMs });
+const grant = (id: string, ttlMs: number): BareCommand => ({ kind: 'grant', id, ttlMs });
 const granted = (id: string, ttlMs: number): Outcome => ({ kind: 'grant', grant: { id, ttlMs, remainingMs: ttlMs, keys: [], claims: [] } });
 const lease = `lease ${keyName(LEASE)}`;
 
@@ -234,7 +243,7 @@ describe('a history of claims', () => {
   });
 
   test('has none when a pinned lease runs out', () => {
-    const pin: Command = { kind: 'pin', key: LEASE, entity: 'e' };
+    const pin: BareCommand = { kind: 'pin', key: LEASE, entity: 'e' };
     const told = new Told()
       .call(claim('a', 100), 0, 10, claimed('a', 1, true))
       .call(pin, 11, 20)
@@ -253,7 +262,7 @@ describe('a history of claims', () => {
   });
 
   test('has an order when a claim dies with its session, and none before that can have ended', () => {
-    const bySession: Command = { kind: 'claim-session', key: LEASE, holder: 'a', session: '9' };
+    const bySession: BareCommand = { kind: 'claim-session', key: LEASE, holder: 'a', session: '9' };
     const told = (untilMs: number): string[] =>
       new Told()
         .call(grant('9', 500), 0, 5, granted('9', 500))
@@ -272,7 +281,7 @@ describe('a history of claims', () => {
   });
 });
 
-const put = (value: string, extra: Partial<Command & { readonly kind: 'put' }> = {}): Command => ({
+const put = (value: string, extra: Partial<BareCommand & { readonly kind: 'put' }> = {}): BareCommand => ({
   kind: 'put',
   key: 'k1',
   value,
@@ -293,7 +302,7 @@ const written = (value: string, createRevision: number, modRevision: number, ver
   kind: 'key',
   key: view(value, createRevision, modRevision, version),
 });
-const remove: Command = { kind: 'delete', key: 'k1', assert: [], precondition: null };
+const remove: BareCommand = { kind: 'delete', key: 'k1', assert: [], precondition: null };
 
 describe('a history of a key', () => {
   test('has an order when it is written, overwritten, read, deleted and made anew', () => {
@@ -355,7 +364,7 @@ describe('a history of a key', () => {
   });
 
   test('of a transaction has an order by the branch that was taken', () => {
-    const txn: Command = {
+    const txn: BareCommand = {
       kind: 'txn',
       assert: [],
       compare: [{ key: 'k1', target: 'version', op: '>', value: 1 }],

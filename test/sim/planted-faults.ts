@@ -1,7 +1,7 @@
 // Faults to plant: what a node, its disk, its clock, its network or its state machine does wrong.
 import type { Clock, Env, LogStore, LogWrite, Recovered } from '../../src/env.ts';
 import { fromTuple, toTuple } from '../../src/lease/command-codec.ts';
-import type { Assertion, Command, TxnOp } from '../../src/lease/commands.ts';
+import type { Assertion, BareCommand, TxnOp } from '../../src/lease/commands.ts';
 import type { KeyView, Outcome } from '../../src/lease/outcomes.ts';
 import type { EntryContext, StateMachine } from '../../src/lease/state-machine.ts';
 import type { NodeId } from '../../src/raft/types.ts';
@@ -127,7 +127,7 @@ export function doublePut(...[apply, entry, tuple]: Parameters<ApplyFault>): Out
   return last !== undefined && 'key' in last && last.key !== null ? { kind: 'key', key: last.key } : outcome;
 }
 
-function twentiethPut(entry: EntryContext, tuple: unknown): (Command & { readonly kind: 'put' }) | null {
+function twentiethPut(entry: EntryContext, tuple: unknown): (BareCommand & { readonly kind: 'put' }) | null {
   const command = entry.index % 20 === 0 ? fromTuple(tuple) : null;
   return command?.kind === 'put' && command.lease === null && command.precondition === null ? command : null;
 }

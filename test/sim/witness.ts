@@ -68,9 +68,10 @@ function witness<Result extends Outcome | null>(
   if (running === null) return carryOut();
   const known = ledger.entries.get(entry.index);
   const isFirst = known === undefined;
-  const falseAssertion = isFirst ? firstFalse(machine, command) : null;
+  const wanted = command?.kind === 'once' ? command.command : command;
+  const falseAssertion = isFirst ? firstFalse(machine, wanted) : null;
   const grants =
-    isFirst && command?.kind === 'expire' ? command.items.map((item) => item.id).filter((id) => machine.grant(id, 0) !== null) : [];
+    isFirst && wanted?.kind === 'expire' ? wanted.items.map((item) => item.id).filter((id) => machine.grant(id, 0) !== null) : [];
   const result = carryOut();
   const text = command === null ? null : canonical(command);
   const outcome = result === null ? null : JSON.stringify(result);
@@ -81,7 +82,7 @@ function witness<Result extends Outcome | null>(
       index: entry.index,
       term: entry.term,
       timeMs: entry.timeMs,
-      command,
+      command: result?.kind === 'repeated' ? null : wanted,
       outcome: result,
       changes,
       falseAssertion,

@@ -1,7 +1,8 @@
 // The clients of a run: each asks any node for one thing after another, gives up late ones, keeps what it holds, and remembers what it was told.
-import type { Command, LeaseKey } from '../../src/lease/commands.ts';
+import type { BareCommand, Command, LeaseKey } from '../../src/lease/commands.ts';
 import type { Outcome } from '../../src/lease/outcomes.ts';
 import type { NodeId } from '../../src/raft/types.ts';
+import type { Failure, Settled } from '../../src/replica/service.ts';
 import type { Cluster, Life } from './cluster.ts';
 import { type Call, describeTenure, type Fact, keyName, type Read, type Wait } from './facts.ts';
 import { Intentions, tagOf } from './intentions.ts';
@@ -26,10 +27,23 @@ interface Pending {
   readonly isWait: boolean;
 }
 
+/** Something that a client wants done, in one attempt or several. */
+interface Errand {
+  readonly wanted: BareCommand;
+  /** How long to queue for the lease; null: not at all. */
+  readonly waitMs: number | null;
+  /** Under which it is carried out once however often it is asked for; null: there is one attempt only. */
+  readonly requestKey: string | null;
+  /** When the first attempt began, in true milliseconds. */
+  firstBeganMs: number | null;
+}
+
 interface Client {
   readonly name: string;
   readonly intentions: Intentions;
   node: NodeId;
+  /** To be asked for once more. */
+  again: Errand | null;
 }
 
 export class Workload {
@@ -66,8 +80,9 @@ export class Workload {
       const name = `c${number}`;
       const client: Client = {
         name,
-        intentions: new Intentions(name, this.#plan, this.#random.fork(), () => (this.#nextNumber += 1)),
+        intentions: new Intentions(name, this.#plan, this.#random.fork(), () => this.#takeNumber()),
         node: this.#random.pick(this.#cluster.ids),
+        again: null,
       };
       this.#think(client);
     }
@@ -88,8 +103,8 @@ export class Workload {
   }
 
   /** Asks for a command outside of all clients; `done` gets whether it was applied. */
-  ask(node: NodeId, command: Command, done: (applied: boolean) => void): void {
-    this.#submit('healer', node, command, (call) => done(call?.settled?.kind === 'applied'));
+  ask(node: NodeId, command: BareCommand, done: (applied: boolean) => void): void {
+    this.#submit('healer', node, errandOf(command), (call) => done(call?.settled?.kind === 'applied'));
   }
 
   #list(isWait: boolean): string[] {
@@ -119,16 +134,20 @@ export class Workload {
       next();
     });
     if (roll < 72) {
-      const command = client.intentions.next();
-      this.#submit(client.name, client.node, command, (call) => {
+      const errand = client.again ?? this.#errand(client.intentions.next());
+      client.again = null;
+      this.#submit(client.name, client.node, errand, (call) => {
         const settled = call?.settled ?? null;
+        const { wanted, requestKey } = errand;
         if (settled?.kind === 'applied') {
-          client.intentions.learn(command, settled.outcome);
+          client.intentions.learn(wanted, settled.outcome);
           if (this.#random.chance(KEEP_CHANCE)) this.#keep(client, settled.outcome);
         } else {
-          client.intentions.retry(command);
           client.node = this.#random.pick(this.#cluster.ids);
+          if (requestKey === null) client.intentions.retry(wanted);
         }
+        // One that was answered, too: to be told the same.
+        if (requestKey !== null && this.#random.chance(settled?.kind === 'applied' ? 0.3 : 0.8)) client.again = errand;
         next();
       });
     } else if (roll < 94) {
@@ -138,6 +157,14 @@ export class Workload {
     }
   }
 
+  /** Some claims queue, and some things are asked for under a key. */
+  #errand(wanted: BareCommand): Errand {
+    const isClaim = wanted.kind === 'claim' || wanted.kind === 'claim-session';
+    const waitMs = isClaim && this.#random.chance(0.3) ? 1 + this.#random.below(WAIT_MOST_MS) : null;
+    const requestKey = this.#random.chance(0.2) ? `r${this.#takeNumber()}` : null;
+    return { ...errandOf(wanted), waitMs, requestKey };
+  }
+
   /** At the last moment, give or take: where an extension and the expiry meet in the log. */
   #keep(client: Client, outcome: Outcome): void {
     const keeping = client.intentions.keeping(outcome);
@@ -145,47 +172,82 @@ export class Workload {
     const atMs = Math.max(0, keeping.remainingMs + this.#random.between(-EDGE_MS, EDGE_MS));
     this.#scheduler.after(atMs, () => {
       if (this.#stopped) return;
-      this.#submit(client.name, client.node, keeping.command, (call) => {
+      this.#submit(client.name, client.node, errandOf(keeping.command), (call) => {
         if (call?.settled?.kind === 'applied' && this.#random.chance(0.8)) this.#keep(client, call.settled.outcome);
       });
     });
   }
 
-  #submit(name: string, node: NodeId, command: Command, done: (call: Call | null) => void): void {
+  #submit(name: string, node: NodeId, errand: Errand, done: (call: Call | null) => void): void {
     this.#reach(
       node,
       () => done(null),
       (life) => {
+        const { wanted, waitMs, requestKey } = errand;
+        const command: Command = requestKey === null || waitMs !== null ? wanted : { kind: 'once', key: requestKey, command: wanted };
+        errand.firstBeganMs ??= this.#scheduler.nowMs;
         const call: Call = {
           id: this.#takeId(),
           client: name,
           node,
           command,
+          wanted,
           text: canonical(command),
-          tag: tagOf(command),
+          tag: requestKey === null ? tagOf(wanted) : null,
+          waitMs,
+          requestKey,
           beganMs: this.#scheduler.nowMs,
+          firstBeganMs: errand.firstBeganMs,
           floor: this.#ledger.acknowledged,
           settled: null,
         };
-        const pending = this.#begin(life, `call ${call.id} on n${node}: ${describeCommand(command)}`, false);
+        const how = `${waitMs === null ? '' : `, waiting ${waitMs} ms`}${requestKey === null ? '' : `, as ${requestKey}`}`;
+        const pending = this.#begin(life, `call ${call.id} on n${node}: ${describeCommand(wanted)}${how}`, false);
         this.#tell(name, pending.what);
         this.#host.tell({ kind: 'call-began', call });
-        life.service.submit(command, (settled) => {
+        const settle = (settled: Settled): void => {
           this.#pending.delete(pending);
-          this.#tell(name, `call ${call.id}: ${describeSettled(settled)}`);
-          this.#host.tell({ kind: 'call-ended', call, settled });
-          call.settled = settled;
-          if (settled.kind === 'applied') {
-            this.#ledger.acknowledged = Math.max(this.#ledger.acknowledged, settled.index);
-            this.applied += 1;
-            this.lastAppliedMs = this.#scheduler.nowMs;
-          } else {
-            this.failed += 1;
-          }
+          this.#settled(call, settled);
           done(call);
-        });
+        };
+        if (waitMs === null || (wanted.kind !== 'claim' && wanted.kind !== 'claim-session')) {
+          life.service.submit(command, settle);
+          return;
+        }
+        // Its turn is told in the midst of applying the entry that brings it; that must be over before it can be judged.
+        const settleLater = (settled: Settled): void => {
+          this.#scheduler.after(0, () => settle(settled));
+        };
+        const leave = life.service.claimInTurn(wanted, waitMs, settleLater, requestKey);
+        if (this.#random.chance(0.3)) this.#leave(life, call, pending, leave, () => done(null));
       },
     );
+  }
+
+  /** Gives a wait up: either hangs up and hears nothing any more, or asks to be told once it is sure. */
+  #leave(life: Life, call: Call, pending: Pending, leave: (failure: Failure | null) => void, gone: () => void): void {
+    this.#scheduler.after(this.#random.between(0, call.waitMs ?? 0), () => {
+      if (call.settled !== null || !life.process.alive || life.process.paused) return;
+      const hangsUp = this.#random.chance(0.5);
+      this.#tell(call.client, `call ${call.id}: ${hangsUp ? 'hangs up' : 'waits no more'}`);
+      life.process.call(() => leave(hangsUp ? null : { definite: true, code: 'stopping', detail: 'The caller waits no more.' }));
+      if (!hangsUp) return;
+      this.#pending.delete(pending);
+      gone();
+    });
+  }
+
+  #settled(call: Call, settled: Settled): void {
+    this.#tell(call.client, `call ${call.id}: ${describeSettled(settled)}`);
+    this.#host.tell({ kind: 'call-ended', call, settled });
+    call.settled = settled;
+    if (settled.kind === 'applied') {
+      this.#ledger.acknowledged = Math.max(this.#ledger.acknowledged, settled.index);
+      this.applied += 1;
+      this.lastAppliedMs = this.#scheduler.nowMs;
+    } else {
+      this.failed += 1;
+    }
   }
 
   #read(client: Client, consistency: 'linearizable' | 'stale', done: () => void): void {
@@ -284,6 +346,11 @@ export class Workload {
     return pending;
   }
 
+  #takeNumber(): number {
+    this.#nextNumber += 1;
+    return this.#nextNumber;
+  }
+
   #takeId(): number {
     const id = this.#nextId;
     this.#nextId += 1;
@@ -295,7 +362,12 @@ export class Workload {
   }
 }
 
+function errandOf(wanted: BareCommand): Errand {
+  return { wanted, waitMs: null, requestKey: null, firstBeganMs: null };
+}
+
 const THINK_MOST_MS = 60;
+const WAIT_MOST_MS = 1_500;
 const KEEP_CHANCE = 0.3;
 const EDGE_MS = 10;
 const CLIENT_DELAY_MOST_MS = 2;

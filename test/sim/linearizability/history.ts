@@ -15,7 +15,18 @@ type Span = Omit<Operation<unknown>, 'step'>;
 /** An object whose history has no order. */
 export interface Disorder {
   readonly object: string;
-  readonly verdict: Exclude<Verdict, { readonly kind: 'linearizable' }>;
+  readonly verdict:
+    | Exclude<Verdict, { readonly kind: 'linearizable' }>
+    /** Attempts at the same request were told different things. */
+    | { readonly kind: 'unequal'; readonly answers: readonly string[] };
+}
+
+interface Request {
+  /** The first attempt. */
+  readonly call: Call;
+  answer: string | null;
+  /** Whether any attempt may have been carried out without an answer. */
+  mayHaveHappened: boolean;
 }
 
 /**
@@ -30,6 +41,9 @@ export class History {
   readonly #grants = new Map<string, Operation<GrantState>[]>();
   /** Calls without an answer. */
   readonly #open = new Map<number, Call>();
+  /** What is asked for under a key, in however many attempts, is one call: from the first attempt's beginning to the first answer. */
+  readonly #requests = new Map<string, Request>();
+  readonly #disorders: Disorder[] = [];
 
   /** `fastestRate` as in {@link Endings}; `storeKeys`: all that clients speak of, since a transaction on a prefix names none. */
   constructor(fastestRate: number, storeKeys: readonly string[]) {
@@ -45,7 +59,8 @@ export class History {
         return;
       case 'call-ended':
         this.#open.delete(fact.call.id);
-        this.#ended(fact.call, fact.settled, nowMs);
+        if (fact.call.requestKey === null) this.#ended(fact.call, fact.settled, nowMs);
+        else this.#attempted(fact.call.requestKey, fact.call, fact.settled, nowMs);
         return;
       case 'read-ended': {
         const { read, index, tenure, shown } = fact;
@@ -70,9 +85,14 @@ export class History {
 
   /** Looks for an order of each object's history. Calls that are still without an answer may or may not have happened. */
   check(): Disorder[] {
-    for (const call of this.#open.values()) this.#unanswered(call);
+    for (const call of this.#open.values()) {
+      if (call.requestKey === null) this.#unanswered(call);
+      else this.#attempted(call.requestKey, call, null, Number.POSITIVE_INFINITY);
+    }
     this.#open.clear();
+    for (const { call, answer, mayHaveHappened } of this.#requests.values()) if (answer === null && mayHaveHappened) this.#unanswered(call);
     return [
+      ...this.#disorders,
       ...this.#search(this.#leases, (name) => [`lease ${name}`, leases.leaseModel(name, this.#endings)] as const),
       ...this.#search(this.#keys, (key) => [`key ${key}`, keys.keyModel(this.#endings)] as const),
       ...this.#search(this.#grants, (id) => [`granted lease ${id}`, grantModel(id, this.#endings)] as const),
@@ -90,17 +110,32 @@ export class History {
     }
   }
 
+  /** `settled` null: no answer. Every answer must be the first one. */
+  #attempted(key: string, call: Call, settled: Settled | null, nowMs: number): void {
+    const request = this.#requests.get(key) ?? { call, answer: null, mayHaveHappened: false };
+    this.#requests.set(key, request);
+    if (settled?.kind !== 'applied') {
+      request.mayHaveHappened ||= settled === null || mayHaveHappened(call, settled);
+      return;
+    }
+    const answer = describeAnswer(settled);
+    if (request.answer === null) this.#ended(call, settled, nowMs);
+    else if (request.answer !== answer)
+      this.#disorders.push({ object: `request ${key}`, verdict: { kind: 'unequal', answers: [request.answer, answer] } });
+    request.answer ??= answer;
+  }
+
   #ended(call: Call, settled: Settled, nowMs: number): void {
     if (settled.kind === 'failed') {
       // What surely failed never happened: it is no part of the history.
-      if (!settled.failure.definite) this.#unanswered(call);
+      if (mayHaveHappened(call, settled)) this.#unanswered(call);
       return;
     }
     const { outcome, index } = settled;
     const answer = outcome.kind === 'refused' ? outcome.refusal.code : outcome.kind;
-    const span: Span = { name: `${nameOf(call)}: ${answer} at ${index}`, calledMs: call.beganMs, returnedMs: nowMs, hint: index };
+    const span: Span = { name: `${nameOf(call)}: ${answer} at ${index}`, calledMs: call.firstBeganMs, returnedMs: nowMs, hint: index };
     this.#promised(call, outcome);
-    const { command } = call;
+    const { wanted: command, waitMs } = call;
     switch (command.kind) {
       case 'claim':
       case 'claim-session':
@@ -108,7 +143,7 @@ export class History {
       case 'release':
       case 'pin':
       case 'unpin':
-        this.#lease(keyName(command.key), span, leases.answered(command, outcome));
+        this.#lease(keyName(command.key), span, leases.answered(command, outcome, waitMs !== null));
         if (command.kind === 'claim-session' && outcome.kind === 'claim') this.#grant(command.session, span, seenAlive);
         break;
       case 'put':
@@ -150,10 +185,10 @@ export class History {
   }
 
   #unanswered(call: Call): void {
-    const { command } = call;
+    const { wanted: command, waitMs } = call;
     const span: Span = {
       name: `${nameOf(call)}: no answer`,
-      calledMs: call.beganMs,
+      calledMs: call.firstBeganMs,
       returnedMs: Number.POSITIVE_INFINITY,
       hint: Number.POSITIVE_INFINITY,
     };
@@ -164,7 +199,7 @@ export class History {
       case 'release':
       case 'pin':
       case 'unpin': {
-        const step = leases.unanswered(command);
+        const step = leases.unanswered(command, waitMs !== null);
         if (step !== null) this.#lease(keyName(command.key), span, step);
         return;
       }
@@ -179,7 +214,7 @@ export class History {
         if (command.id !== null) this.#grant(command.id, span, granted);
         return;
       case 'revoke':
-        this.#endings.revoke(command.id, call.beganMs);
+        this.#endings.revoke(command.id, call.firstBeganMs);
         this.#grant(command.id, span, revoked);
         return;
       default:
@@ -187,7 +222,7 @@ export class History {
   }
 
   /** What a client may rely on from this answer on. */
-  #promised({ command, beganMs }: Call, outcome: Outcome): void {
+  #promised({ wanted: command, firstBeganMs: beganMs }: Call, outcome: Outcome): void {
     if (outcome.kind === 'grant') this.#endings.promise(outcome.grant.id, beganMs, outcome.grant.ttlMs);
     if (outcome.kind === 'claim' && outcome.claim.session === null && 'durationMs' in command)
       this.#endings.promise(leases.tenureName(keyName(outcome.claim), outcome.claim.fence), beganMs, command.durationMs);
@@ -219,4 +254,16 @@ function nameOf({ id, client, text }: Call): string {
 
 function sameAssertion(one: Assertion, other: Assertion): boolean {
   return keyName(one) === keyName(other) && one.holder === other.holder && one.fence === other.fence;
+}
+
+/** A claim that waited and was given up may have been granted in between, and given back. */
+function mayHaveHappened(call: Call, settled: Settled): boolean {
+  return settled.kind === 'failed' && (!settled.failure.definite || call.waitMs !== null);
+}
+
+/** What is the same for every attempt. What is left of a lease is told as of the answer. */
+function describeAnswer(settled: Extract<Settled, { kind: 'applied' }>): string {
+  const { outcome, index } = settled;
+  if (outcome.kind !== 'grant') return `${index}: ${JSON.stringify(outcome)}`;
+  return `${index}: lease ${outcome.grant.id} for ${outcome.grant.ttlMs} ms`;
 }

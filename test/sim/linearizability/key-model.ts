@@ -1,10 +1,10 @@
 // A key of the store as one object: what puts, deletes, transactions and reads may have found and left there.
-import type { Command, Compare, Precondition, TxnOp } from '../../../src/lease/commands.ts';
+import type { BareCommand, Compare, Precondition, TxnOp } from '../../../src/lease/commands.ts';
 import type { KeyView, Outcome, TxnResult } from '../../../src/lease/outcomes.ts';
 import type { Endings } from './endings.ts';
 import type { Model } from './search.ts';
 
-type CommandOf<Kind extends Command['kind']> = Extract<Command, { readonly kind: Kind }>;
+type CommandOf<Kind extends BareCommand['kind']> = Extract<BareCommand, { readonly kind: Kind }>;
 export type KeyCommand = CommandOf<'put' | 'delete' | 'txn' | 'attach' | 'detach'>;
 
 /** Null: the key is not there. */

@@ -1,11 +1,11 @@
 // A lease with its pins as one object: what claims, releases, pins, reads and gates may have found and left there.
-import type { Assertion, Command } from '../../../src/lease/commands.ts';
+import type { Assertion, BareCommand } from '../../../src/lease/commands.ts';
 import type { ClaimView, Outcome } from '../../../src/lease/outcomes.ts';
 import type { Tenure } from '../facts.ts';
 import type { Endings } from './endings.ts';
 import type { Model } from './search.ts';
 
-type CommandOf<Kind extends Command['kind']> = Extract<Command, { readonly kind: Kind }>;
+type CommandOf<Kind extends BareCommand['kind']> = Extract<BareCommand, { readonly kind: Kind }>;
 export type LeaseCommand = CommandOf<'claim' | 'claim-session' | 'extend' | 'release' | 'pin' | 'unpin'>;
 
 interface Held {
@@ -15,6 +15,8 @@ interface Held {
   readonly session: string | null;
   /** It lived by a session that is gone, and lasts only as long as it is pinned. */
   readonly outlived: boolean;
+  /** It came to a claim that waited and heard nothing of it: if nobody touches it, it is given back. */
+  readonly unheard: boolean;
 }
 
 export interface LeaseState {
@@ -45,6 +47,7 @@ function drift(name: string, endings: Endings, state: LeaseState, beforeMs: numb
   const { held, pins } = state;
   if (held === null) return [state];
   const vacant: LeaseState = { ...state, held: null };
+  if (held.unheard) return [state, vacant];
   if (held.session !== null) {
     if (!endings.mayHaveEnded(held.session, beforeMs)) return [state];
     const outlived: LeaseState = { ...state, held: { ...held, session: null, outlived: true } };
@@ -58,7 +61,9 @@ function drift(name: string, endings: Endings, state: LeaseState, beforeMs: numb
 }
 
 /** What the command did when it was answered with `outcome`, by which client-visible words alone. */
-export function answered(command: LeaseCommand, outcome: Outcome): LeaseStep {
+export function answered(command: LeaseCommand, outcome: Outcome, waited = false): LeaseStep {
+  // Its session ended while it waited, whoever had the lease.
+  if (waited && outcome.kind === 'refused' && outcome.refusal.code === 'lease-not-found') return (state) => [state];
   if (outcome.kind === 'refused') return refused(command, outcome);
   switch (command.kind) {
     case 'claim':
@@ -80,16 +85,16 @@ export function answered(command: LeaseCommand, outcome: Outcome): LeaseStep {
 }
 
 /** What the command may have done when nobody was told. */
-export function unanswered(command: LeaseCommand): LeaseStep | null {
+export function unanswered(command: LeaseCommand, waited = false): LeaseStep | null {
   switch (command.kind) {
     case 'claim':
-      return (state) => (state.held === null ? [{ ...state, held: tenure(command.holder, null) }] : []);
+      return (state) => (state.held === null ? [{ ...state, held: tenure(command.holder, null, waited) }] : []);
     case 'claim-session':
       return (state) => {
         const { held } = state;
-        if (held === null) return [{ ...state, held: tenure(command.holder, command.session) }];
+        if (held === null) return [{ ...state, held: tenure(command.holder, command.session, waited) }];
         if (held.holder !== command.holder) return [];
-        return [{ ...state, held: { ...held, session: command.session, outlived: false } }];
+        return [{ ...state, held: { ...held, session: command.session, outlived: false, unheard: false } }];
       };
     case 'extend':
       // Who holds it stays the same.
@@ -159,7 +164,7 @@ function refused(command: LeaseCommand, { refusal }: Outcome & { readonly kind: 
 function began(claim: ClaimView): LeaseStep {
   return (state) => {
     if (state.held !== null || claim.fence <= state.lastFence || !samePins(state, claim)) return [];
-    const held: Held = { holder: claim.holder, fence: claim.fence, session: claim.session, outlived: false };
+    const held: Held = { holder: claim.holder, fence: claim.fence, session: claim.session, outlived: false, unheard: false };
     return [holding(state, held)];
   };
 }
@@ -169,9 +174,9 @@ function kept(claim: ClaimView, command: LeaseCommand): LeaseStep {
   return (state) => {
     const held = match(state, claim.holder, claim.fence);
     if (held === null || !samePins(state, claim)) return [];
-    if (command.kind === 'claim-session') return [holding(state, { ...held, session: command.session, outlived: false })];
+    if (command.kind === 'claim-session') return [holding(state, { ...held, session: command.session, outlived: false, unheard: false })];
     // Extended by itself, it lives by its own time again.
-    return held.session === null ? [holding(state, { ...held, outlived: false })] : [];
+    return held.session === null ? [holding(state, { ...held, outlived: false, unheard: false })] : [];
   };
 }
 
@@ -205,8 +210,8 @@ function samePins({ pins }: LeaseState, { pinnedBy }: ClaimView): boolean {
   return pins.length === pinnedBy.length && pins.every((pin, place) => pin === pinnedBy[place]);
 }
 
-function tenure(holder: string, session: string | null): Held {
-  return { holder, fence: null, session, outlived: false };
+function tenure(holder: string, session: string | null, unheard: boolean): Held {
+  return { holder, fence: null, session, outlived: false, unheard };
 }
 
 function never(): readonly LeaseState[] {

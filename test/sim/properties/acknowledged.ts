@@ -1,5 +1,5 @@
 // Ours: what is acknowledged is in the log as it was asked for, exactly once, and on a majority of the disks.
-import type { Index } from '../../../src/raft/types.ts';
+import type { Index, Term } from '../../../src/raft/types.ts';
 import type { Call, Fact } from '../facts.ts';
 import { type Property, Violation, type World } from './property.ts';
 
@@ -32,11 +32,20 @@ export class Acknowledged implements Property {
   #check(call: Call, index: Index, outcome: string): void {
     const entry = this.#world.ledger.entries.get(index);
     if (entry === undefined) throw new Violation(this.name, `call ${call.id} was told of index ${index}, which nobody has applied`);
+    // The turn of a claim that waited comes with an entry of somebody else's.
+    if (call.waitMs !== null) {
+      this.#checkDisks(call, index, entry.term);
+      return;
+    }
     if (entry.text !== call.text)
       throw new Violation(this.name, `call ${call.id} (${call.text}) was told of index ${index}, where ${entry.text} stands`);
     if (entry.outcome !== outcome)
       throw new Violation(this.name, `call ${call.id} at ${index} was told ${outcome}, the log says ${entry.outcome}`);
-    const holding = this.#world.members.filter((node) => this.#world.disk(node).has(index, entry.term));
+    this.#checkDisks(call, index, entry.term);
+  }
+
+  #checkDisks(call: Call, index: Index, term: Term): void {
+    const holding = this.#world.members.filter((node) => this.#world.disk(node).has(index, term));
     if (holding.length * 2 <= this.#world.members.length) {
       throw new Violation(this.name, `call ${call.id} at ${index} is acknowledged and on the disks of ${JSON.stringify(holding)} only`);
     }

@@ -32,15 +32,15 @@ export class HonestErrors implements Property {
       this.#failed.set(call.text, call.id);
       return;
     }
-    if (settled.outcome.kind !== 'refused' || !('key' in call.command) || typeof call.command.key === 'string') return;
+    if (settled.outcome.kind !== 'refused' || !('key' in call.wanted) || typeof call.wanted.key === 'string') return;
     const { refusal } = settled.outcome;
     if (refusal.code !== 'claim-denied' && refusal.code !== 'not-held') return;
-    const tenure = this.#world.ledger.tenureAt(call.command.key, settled.index);
+    const tenure = this.#world.ledger.tenureAt(call.wanted.key, settled.index);
     const told = `call ${call.id} is refused at ${settled.index} with ${JSON.stringify(refusal)}`;
     if ((tenure?.holder ?? null) !== refusal.holder || (tenure?.fence ?? null) !== refusal.fence) {
       throw new Violation(this.name, `${told}, but it is held by ${describeTenure(tenure)}`);
     }
-    if (refusal.code === 'claim-denied' && 'holder' in call.command && refusal.holder === call.command.holder) {
+    if (refusal.code === 'claim-denied' && 'holder' in call.wanted && refusal.holder === call.wanted.holder) {
       throw new Violation(this.name, `${told}: one's own claim is never denied`);
     }
   }

@@ -25,6 +25,7 @@ export class Linearizability implements Property {
 
 function describe({ object, verdict }: Disorder): string {
   if (verdict.kind === 'undecided') return `${object}: no order was found in ${verdict.tried} steps, and none excluded`;
+  if (verdict.kind === 'unequal') return `${object}: its attempts were told ${verdict.answers.join(' and ')}`;
   const { order, states, stuck } = verdict;
   return [
     `${object}: no order of its history explains all answers`,

@@ -1,5 +1,5 @@
 // Ours: a linearizable read sees at least everything that anybody was told before it began.
-import type { Fact } from '../facts.ts';
+import type { Call, Fact } from '../facts.ts';
 import { type Property, Violation } from './property.ts';
 
 /** Also a refusal: it is as good as a read. What a read shows at its index is checked by `never-resurrected`. */
@@ -13,11 +13,16 @@ export class LinearizableReads implements Property {
         `read ${fact.read.id} on n${fact.read.node} answers at ${fact.index}, but ${fact.read.floor} was known before it began`,
       );
     }
-    if (fact.kind === 'call-ended' && fact.settled.kind === 'applied' && fact.settled.index <= fact.call.floor) {
+    if (fact.kind === 'call-ended' && fact.settled.kind === 'applied' && !isRepeat(fact.call) && fact.settled.index <= fact.call.floor) {
       throw new Violation(
         this.name,
         `call ${fact.call.id} takes place at ${fact.settled.index}, but ${fact.call.floor} was known before it began`,
       );
     }
   }
+}
+
+/** A repeat is told what came of the first attempt. */
+function isRepeat(call: Call): boolean {
+  return call.firstBeganMs < call.beganMs;
 }

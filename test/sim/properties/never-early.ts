@@ -24,8 +24,8 @@ export class NeverEarly implements Property {
   observe(fact: Fact): void {
     if (fact.kind === 'call-ended' && fact.settled.kind === 'applied') {
       const { outcome } = fact.settled;
-      if (outcome.kind === 'claim' && outcome.claim.session === null && 'durationMs' in fact.call.command) {
-        this.#promiseClaim(fact.call, fact.settled.index, outcome.claim, outcome.claim.fence, fact.call.command.durationMs);
+      if (outcome.kind === 'claim' && outcome.claim.session === null && 'durationMs' in fact.call.wanted) {
+        this.#promiseClaim(fact.call, fact.settled.index, outcome.claim, outcome.claim.fence, fact.call.wanted.durationMs);
       }
       if (outcome.kind === 'grant') this.#promiseGrant(fact.call, outcome.grant.id, outcome.grant.ttlMs);
     }
@@ -33,7 +33,7 @@ export class NeverEarly implements Property {
     if (fact.kind !== 'applied' || fact.application.command?.kind !== 'expire') return;
     const { atMs } = fact.application;
     for (const { name, before, after } of fact.application.changes) {
-      if (before !== null && after === null && before.session === null)
+      if (before !== null && after?.fence !== before.fence && before.session === null)
         this.#check(`${name} with fence ${before.fence}`, atMs, this.#claims);
     }
     for (const id of fact.application.endedGrants) {
@@ -67,7 +67,7 @@ export class NeverEarly implements Property {
 
   #promise(name: string, call: Call, durationMs: number, promises: Map<string, number>): void {
     // The leader counts by its own clock, which may run a little fast.
-    const untilMs = call.beganMs + durationMs / this.#world.fastestRate;
+    const untilMs = call.firstBeganMs + durationMs / this.#world.fastestRate;
     promises.set(name, Math.max(promises.get(name) ?? 0, untilMs));
   }
 

@@ -9,7 +9,7 @@ export class Pins implements Property {
   observe(fact: Fact): void {
     if (fact.kind !== 'applied' || fact.application.command?.kind !== 'expire') return;
     for (const { name, before, after } of fact.application.changes) {
-      if (before?.pinned === true && after === null)
+      if (before?.pinned === true && after?.fence !== before.fence)
         throw new Violation(this.name, `${name} expired at ${fact.application.index} while it was pinned`);
     }
   }

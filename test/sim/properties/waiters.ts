@@ -20,8 +20,8 @@ export class Waiters implements Property {
         this.name,
         `wait ${wait.id} is told of ${appliedIndex}, before ${wait.floor} which was acknowledged when it began`,
       );
-    // The barrier's index is told; the state that was looked at may be a little later.
-    for (let at = index; at <= appliedIndex; at += 1) {
+    // A node that is given a state instead of the log learns late of a vacancy in between.
+    for (let at = wait.floor; at <= appliedIndex; at += 1) {
       const tenure = this.#world.ledger.tenureAt(wait.key, at);
       // A tenure that began after what was acknowledged when the wait began: before it there was a vacancy, were it only within its entry.
       if (tenure === null || tenure.fence > wait.floor) return;
@@ -29,7 +29,7 @@ export class Waiters implements Property {
     const tenure = this.#world.ledger.tenureAt(wait.key, appliedIndex);
     throw new Violation(
       this.name,
-      `wait ${wait.id} is told of a vacancy from ${index} to ${appliedIndex}, but it is held by ${describeTenure(tenure)}`,
+      `wait ${wait.id} is told at ${index} of a vacancy between ${wait.floor} and ${appliedIndex}, but it is held by ${describeTenure(tenure)}`,
     );
   }
 }
