@@ -105,6 +105,10 @@ export class LevelLogStore implements DirectoryLogStore {
   saveState(meta: ImageMeta, records: readonly StateRecord[], done: Done): void {
     if (this.#refused(done)) return;
     this.#turns.together((leave) => {
+      if (this.#refused(done)) {
+        leave();
+        return;
+      }
       const { database, codec, checksum } = this.#opened;
       const image: StoredMeta = { generation: this.#image.generation, meta };
       const batch = database.batch();
@@ -125,7 +129,8 @@ export class LevelLogStore implements DirectoryLogStore {
     assert(index <= this.#image.meta.index, `log store: compacting to ${index}, the image stands at ${this.#image.meta.index}`);
     this.#recovered = { ...this.#recovered, entries: [] };
     this.#turns.together((leave) => {
-      const gone = this.#opened.log.shape.compact(index);
+      // It may have been closed, or have failed, before it came to this.
+      const gone = this.#failure === null ? this.#opened.log.shape.compact(index) : [];
       if (gone.length === 0) {
         leave();
         return;

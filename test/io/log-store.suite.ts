@@ -456,6 +456,20 @@ export function logStoreSuite({ name, checksum, make }: StoreFactory): void {
       expect(await stateOf(store, fixture)).toEqual(received.shown());
     });
 
+    test('what is asked for while the store closes comes to nothing, and does not keep it from closing', async () => {
+      const model = new StateModel(checksum);
+      await append(entriesOf(1, 8, 1), { term: 1, vote: 1, commit: 3 });
+      await save(model, 5, 1, [['a', Buffer.from('1')]]);
+      await append([], { term: 1, vote: 1, commit: 8 });
+      const closing = call((done) => store.close(done));
+      store.compact(5);
+      await expect(call((done) => store.saveState(model.meta(6, 1), [], done))).rejects.toThrow();
+      await closing;
+      store = await fixture.open();
+      expect(store.recovered.image.index).toBe(5);
+      expect(await stateOf(store, fixture)).toEqual(model.shown());
+    });
+
     test('after closing, every call answers with an error', async () => {
       await call((done) => store.close(done));
       await expect(append(entriesOf(1, 1, 1), { term: 1, vote: 1, commit: 0 })).rejects.toThrow();
