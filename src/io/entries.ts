@@ -6,8 +6,10 @@ import { ByteReader, MalformedBytesError, varintBytes, writeVarint } from './byt
 // entry     tag (kind, plus NEW_TERM when a term follows), [term], body
 // normal    length, bytes
 // change    v1, transition, count, (type, node)…
+// change with context    the same, then length, bytes
 const NORMAL = 0;
 const CONF_CHANGE = 1;
+const CONF_CHANGE_WITH_CONTEXT = 2;
 const NEW_TERM = 0x10;
 /** Tag and length: no entry is shorter, so a count can be checked before anything is made of it. */
 const ENTRY_MIN_BYTES = 2;
@@ -42,6 +44,7 @@ export function decodeEntries(bytes: Uint8Array): Entry[] {
       const kind = tag & ~NEW_TERM;
       if (kind === NORMAL) entries.push({ kind: 'normal', term, index, data: reader.view(reader.varint()) });
       else if (kind === CONF_CHANGE) entries.push({ kind: 'conf-change', term, index, change: readChange(reader) });
+      else if (kind === CONF_CHANGE_WITH_CONTEXT) entries.push({ kind: 'conf-change', term, index, change: readWithContext(reader) });
       else throw new MalformedBytesError(`no entry begins with ${tag}`);
     }
   }
@@ -75,7 +78,7 @@ export function writeEntries(entries: readonly Entry[], target: Uint8Array, offs
   at = writeVarint(target, at, first.index);
   let term: Term = 0;
   for (const entry of entries) {
-    const kind = entry.kind === 'normal' ? NORMAL : CONF_CHANGE;
+    const kind = kindOf(entry);
     if (entry.term === term) {
       target[at++] = kind;
     } else {
@@ -94,10 +97,15 @@ export function writeEntries(entries: readonly Entry[], target: Uint8Array, offs
   return at;
 }
 
-function changeBytes(change: ConfChange): number {
-  let bytes = 2 + varintBytes(change.changes.length);
-  for (const item of change.changes) bytes += 1 + varintBytes(item.node);
-  return bytes;
+function kindOf(entry: Entry): number {
+  if (entry.kind === 'normal') return NORMAL;
+  return entry.change.context === undefined ? CONF_CHANGE : CONF_CHANGE_WITH_CONTEXT;
+}
+
+function changeBytes({ changes, context }: ConfChange): number {
+  let bytes = 2 + varintBytes(changes.length);
+  for (const item of changes) bytes += 1 + varintBytes(item.node);
+  return context === undefined ? bytes : bytes + varintBytes(context.length) + context.length;
 }
 
 function writeChange(change: ConfChange, target: Uint8Array, offset: number): number {
@@ -109,7 +117,10 @@ function writeChange(change: ConfChange, target: Uint8Array, offset: number): nu
     target[at++] = ITEM_TYPES.indexOf(item.type);
     at = writeVarint(target, at, item.node);
   }
-  return at;
+  if (change.context === undefined) return at;
+  at = writeVarint(target, at, change.context.length);
+  target.set(change.context, at);
+  return at + change.context.length;
 }
 
 function readChange(reader: ByteReader): ConfChange {
@@ -126,4 +137,9 @@ function readChange(reader: ByteReader): ConfChange {
     changes.push({ type, node: reader.varint() });
   }
   return { v1: v1 === 1, transition, changes };
+}
+
+function readWithContext(reader: ByteReader): ConfChange {
+  const change = readChange(reader);
+  return { ...change, context: reader.view(reader.varint()) };
 }

@@ -10,7 +10,7 @@ export function entryBytes(entry: Entry): number {
 
 /** Bytes of what the proposer put in; 0 for the entry that opens a term. */
 export function payloadBytes(entry: Entry): number {
-  return entry.kind === 'normal' ? entry.data.length : 8 * (entry.change.changes.length + 1);
+  return entry.kind === 'normal' ? entry.data.length : 8 * (entry.change.changes.length + 1) + (entry.change.context?.length ?? 0);
 }
 
 export function entriesBytes(entries: readonly Entry[]): number {

@@ -27,6 +27,8 @@ export interface ConfChange {
   readonly v1: boolean;
   readonly transition: 'auto' | 'implicit' | 'explicit';
   readonly changes: readonly ConfChangeItem[];
+  /** What the owner wants to know when it applies the change; Raft carries it and never reads it. */
+  readonly context?: Uint8Array;
 }
 
 /** A log entry. Invariant: (index, term) determines the entry, and all entries before it (log matching, 5.3). */

@@ -79,7 +79,8 @@ function randomEntries(below: (bound: number) => number): Entry[] {
 
 function randomChange(below: (bound: number) => number): ConfChange {
   const changes = Array.from({ length: below(4) }, () => ({ type: TYPES[below(4)] ?? 'update', node: below(2 ** 20) }));
-  return { v1: below(2) === 0, transition: TRANSITIONS[below(3)] ?? 'auto', changes };
+  const change: ConfChange = { v1: below(2) === 0, transition: TRANSITIONS[below(3)] ?? 'auto', changes };
+  return below(2) === 0 ? change : { ...change, context: Buffer.from(Array.from({ length: below(20) }, () => below(256))) };
 }
 
 function plain(entry: Entry): unknown {
