@@ -5,6 +5,19 @@ export interface Address {
   readonly port: number;
 }
 
+/** `host:port`; an IPv6 host stands in brackets. */
+export function addressText({ host, port }: Address): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** The inverse of {@link addressText}; null for a text that is no address. */
+export function addressOf(text: string): Address | null {
+  const match = /^(\[[0-9a-fA-F:.]+\]|[^\s:/@[\]]+):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[2]);
+  if (match?.[1] === undefined || !(port >= 1 && port <= 65_535)) return null;
+  return { host: match[1].replace(/^\[|\]$/g, ''), port };
+}
+
 export interface NodeConfig {
   /** The member's name, `n1`. */
   readonly id: string;
@@ -12,8 +25,13 @@ export interface NodeConfig {
   readonly http: Address;
   /** Where it listens for its peers. */
   readonly peer: Address;
-  /** All members of the new cluster, itself included. Numbered in Raft by the order of their names. */
+  /**
+   * All members of a new cluster, itself included, numbered in Raft by the order of their names. They count at the first start; later
+   * the log says who the members are. Empty for a node that joins, and possible for one that has been started before.
+   */
   readonly members: readonly { readonly id: string; readonly peer: Address }[];
+  /** URLs of nodes of a running cluster, any of which takes this one in at its first start; empty for none. */
+  readonly join: readonly string[];
   readonly dataDir: string;
   /** Milliseconds between two heartbeats, which is one tick. */
   readonly heartbeatMs: number;

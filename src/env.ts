@@ -44,6 +44,8 @@ export type StateRecord = readonly [name: string, content: Uint8Array | null];
 
 /** Where a state image stands in the log. */
 export interface ImageMeta extends SnapshotMeta {
+  /** Who the members are, as `replica/roster.ts` encodes it; empty for those of the first start. */
+  readonly roster: Uint8Array;
   /** Number of records, and the sum of their checksums modulo 2^48: together they show a lost or altered record. */
   readonly count: number;
   readonly sum: number;
@@ -105,7 +107,7 @@ export type RecordChecksum = (name: string, content: Uint8Array) => number;
 
 // ---------------------------------------------------------------- network
 
-/** One message from node to node. Raft's own, and the four of the service above it. */
+/** One message from node to node. Raft's own, and those of the service above it. */
 export type PeerFrame =
   | { readonly kind: 'raft'; readonly message: PeerMessage }
   /** Commands to be proposed by the leader of `term`; see `replica/forwarding.ts`. */
@@ -125,7 +127,10 @@ export type PeerFrame =
       readonly last: ImageMeta | null;
     }
   /** The receiver has taken the pieces before `position` and waits for that one; -1 when it gives the image up. */
-  | { readonly kind: 'image-ack'; readonly id: number; readonly position: number };
+  | { readonly kind: 'image-ack'; readonly id: number; readonly position: number }
+  /** A change of members asked of the leader of `term`, and its answer; both as `replica/member-codec.ts` writes them. */
+  | { readonly kind: 'member-change'; readonly term: Term; readonly id: number; readonly change: Uint8Array }
+  | { readonly kind: 'member-reply'; readonly id: number; readonly reply: Uint8Array };
 
 /** What a node tells its peers of itself when they meet. */
 export interface PeerInfo {
@@ -134,6 +139,18 @@ export interface PeerInfo {
   readonly name: string;
   /** Where it answers clients, `127.0.0.1:7801`. */
   readonly http: string;
+  /** The random name of its data directory: another one under the same number has lost what that member promised. */
+  readonly disk: string;
+}
+
+/** A member as the others must know it to find it, and to know it again. */
+export interface MemberAddress {
+  readonly node: NodeId;
+  readonly name: string;
+  /** Where it listens for its peers, `127.0.0.1:7901`. */
+  readonly peer: string;
+  /** Its data directory; null while that is not known. */
+  readonly disk: string | null;
 }
 
 export interface TransportEvents {
@@ -147,6 +164,12 @@ export interface TransportEvents {
 }
 
 export interface Transport {
+  /**
+   * Who the members are from now on, this node among them or not. Peers that are none any more are let go, after what is queued for
+   * them, and told so when they come again. A stranger with a number above `greatest`, the greatest that this node knows of, is let in
+   * without being dialled: it may have been added by a part of the log that this node does not have yet.
+   */
+  setMembers(members: readonly MemberAddress[], greatest: NodeId): void;
   /** Begins to listen and to connect. Events come only after this call. */
   start(events: TransportEvents): void;
   /** Queues a frame. False when the queue is full or no connection stands: the frame is dropped. Never blocks, never throws. */

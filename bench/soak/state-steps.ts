@@ -9,6 +9,7 @@ import { StateMachine } from '../../src/lease/state-machine.ts';
 import { MemoryStorage } from '../../src/raft/storage.ts';
 import { EMPTY_CONF_STATE } from '../../src/raft/types.ts';
 import { DEFAULT_LIMITS } from '../../src/replica/config.ts';
+import { Roster } from '../../src/replica/roster.ts';
 import { StateSaver } from '../../src/replica/state-saver.ts';
 import { quantile } from '../load.ts';
 import { describeMachine } from '../machine.ts';
@@ -92,11 +93,11 @@ function measure(work: string, items: number, perTurn: number, each: (item: numb
 function save(): number[] {
   const waiting: (() => void)[] = [];
   const store = { saveState: () => undefined } as unknown as LogStore;
-  const none: ImageMeta = { index: 0, term: 0, conf: EMPTY_CONF_STATE, count: 0, sum: 0 };
+  const none: ImageMeta = { index: 0, term: 0, conf: EMPTY_CONF_STATE, roster: new Uint8Array(0), count: 0, sum: 0 };
   const seams = { clock: { soon: (run: () => void) => void waiting.push(run) }, store, codec, checksum };
   const saver = new StateSaver(seams, new MemoryStorage(), none, DEFAULT_LIMITS, { saved: () => undefined, fatal: () => undefined });
   const turns: number[] = [];
-  let run: (() => void) | undefined = () => saver.save(state, 1, EMPTY_CONF_STATE, () => undefined);
+  let run: (() => void) | undefined = () => saver.save(state, 1, { conf: EMPTY_CONF_STATE, roster: Roster.founded([]) }, () => undefined);
   for (; run !== undefined; run = waiting.shift()) {
     const beforeMs = cpuMs();
     run();

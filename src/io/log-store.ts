@@ -10,7 +10,7 @@ import type { DirectoryLogStore } from './directory-log-store.ts';
 import { syncDirectory, UNFINISHED } from './durable-file.ts';
 import { decodeHead, EMPTY_HEAD, type Head } from './head.ts';
 import { HeadWriter } from './head-writer.ts';
-import { checkOwner, createIdentity, type Identity, newIdentity, readIdentity, writeIdentity } from './identity.ts';
+import { checkOwner, createIdentity, type Identity, newIdentity, readIdentity, type Seat, writeIdentity } from './identity.ts';
 import { decodeMeta, NO_IMAGE, type StoredMeta } from './image-meta.ts';
 import { HEAD_KEY, type KeyRange, META_KEY, STATE_RANGE, stateRange } from './keys.ts';
 import { checkTables } from './level-files.ts';
@@ -31,6 +31,8 @@ export interface LogStoreOptions {
   readonly cluster: string;
   /** The member's name. */
   readonly node: string;
+  /** Its place in the cluster; kept when the directory has none yet. */
+  readonly seat?: Seat;
   /** For the meta of the state. */
   readonly codec: Codec;
   /** As in `Env`; the standard one unless given. */
@@ -46,24 +48,42 @@ export async function openLogStore(options: LogStoreOptions): Promise<DirectoryL
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const identity = await claimDirectory(directory, options);
-    return identity.formed ? await open(directory, identity, options) : await format(directory, identity, options);
+    if (!identity.formed) return await format(directory, identity, options);
+    const store = await open(directory, identity, options);
+    // Only the process that has the directory open writes there.
+    if ((await readIdentity(directory))?.seat === null && identity.seat !== null) await writeIdentity(directory, identity);
+    return store;
+  } catch (error) {
+    throw translateDiskError(directory, error);
+  }
+}
+
+/**
+ * The identity of a directory before it is opened; a new one is that of a node that has not joined yet, so that it asks to join under the
+ * same name of its disk however often it has to. Throws as {@link openLogStore}.
+ */
+export async function reserveDirectory(path: string, node: string): Promise<Identity> {
+  const directory = resolve(path);
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    return (await readIdentity(directory)) ?? (await claimDirectory(directory, { cluster: '', node }));
   } catch (error) {
     throw translateDiskError(directory, error);
   }
 }
 
 /** The identity of the directory, new when there is nothing in it. */
-async function claimDirectory(directory: string, options: LogStoreOptions): Promise<Identity> {
-  const { cluster, node } = options;
+async function claimDirectory(directory: string, options: Pick<LogStoreOptions, 'cluster' | 'node' | 'seat'>): Promise<Identity> {
+  const { cluster, node, seat = null } = options;
   const known = await readIdentity(directory);
   if (known !== null) {
     checkOwner(directory, known, cluster, node);
-    return known;
+    return known.seat === null && seat !== null ? { ...known, cluster, seat } : known;
   }
   const names = (await readdir(directory)).filter((name) => !name.endsWith(UNFINISHED));
   const ours = names.filter((name) => name === 'db' || name === 'mark');
   if (ours.length > 0) throw damaged(directory, `it holds ${ours.join(' and ')}, but its identity file is missing`);
-  const identity = newIdentity(cluster, node);
+  const identity = newIdentity(cluster, node, seat);
   // Another process may be making its first start here at the same moment.
   return (await createIdentity(directory, identity)) ? identity : claimDirectory(directory, options);
 }

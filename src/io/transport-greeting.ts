@@ -26,15 +26,17 @@ import type { Link } from './transport-link.ts';
 
 /** What all greetings of a node share. */
 export interface House extends Circle {
-  readonly disk: string;
   /** Drawn anew by every process. */
   readonly instance: string;
   readonly codec: Codec;
   readonly clock: Clock;
   readonly limits: TransportLimits;
   readonly counters: TransportCounters;
-  /** Whether `disk` is the data directory that is known for the member `name`, or the first that is seen for it. */
-  vetPeer(name: string, disk: string): Promise<boolean>;
+  /**
+   * Whether `disk` is the data directory that is known for the member `name`, or the first that is seen for it. Asked only where the
+   * list of members does not say.
+   */
+  vetPeer(name: string, disk: string, node: NodeId): Promise<boolean>;
 }
 
 /** Who decides about a greeting. */
@@ -78,10 +80,10 @@ export class Greeting {
 
   /** The dialler speaks first, once it is connected. */
   introduce(to: NodeId): void {
-    const { codec, cluster, self, disk, instance, clock } = this.#house;
+    const { codec, cluster, self, instance, clock } = this.#house;
     this.helloSentMs = clock.now();
     const dial = this.#owner.dials(to);
-    this.link.send([helloFrame({ version: PROTOCOL_VERSION, cluster, peer: self, disk, expected: to, instance, dial }, codec)], 'main');
+    this.link.send([helloFrame({ version: PROTOCOL_VERSION, cluster, peer: self, expected: to, instance, dial }, codec)], 'main');
   }
 
   /** Closes without telling anybody. */
@@ -118,7 +120,13 @@ export class Greeting {
       return;
     }
     this.#stage = 'vetting';
-    this.#house.vetPeer(hello.peer.name, hello.disk).then(
+    const { node, name, disk } = hello.peer;
+    const member = this.#house.members.find((known) => known.node === node);
+    if (member?.disk !== null) {
+      this.#vetted(hello, true);
+      return;
+    }
+    this.#house.vetPeer(name, disk, node).then(
       (known) => this.#vetted(hello, known),
       () => this.link.close(),
     );

@@ -1,11 +1,11 @@
 // How two nodes introduce themselves, and the reasons for which one turns the other away.
-import type { Codec, PeerInfo } from '../env.ts';
+import type { Codec, MemberAddress, PeerInfo } from '../env.ts';
 import type { NodeId } from '../raft/types.ts';
 import { MalformedBytesError } from './bytes.ts';
 import { frameOf } from './frame.ts';
 
 /** Changes when a node of the old form could misunderstand the new one. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 /** Greatest frame before both sides know each other. */
 export const GREETING_MAX_BYTES = 4_096;
 const TEXT_MAX_LENGTH = 512;
@@ -17,8 +17,6 @@ export interface Hello {
   readonly version: number;
   readonly cluster: string;
   readonly peer: PeerInfo;
-  /** The random id of the sender's data directory. */
-  readonly disk: string;
   /** The number that the sender takes the receiver for. */
   readonly expected: NodeId;
   /** Drawn anew by every process: tells a restarted peer from one that merely connects again. */
@@ -31,10 +29,13 @@ export interface Hello {
 export interface Circle {
   readonly self: PeerInfo;
   readonly cluster: string;
-  readonly members: readonly { readonly node: NodeId; readonly name: string }[];
+  /** All others that are members. */
+  readonly members: readonly MemberAddress[];
+  /** The greatest number that any member ever had, as far as this node knows. A stranger above it may be a newer member. */
+  readonly greatest: NodeId;
 }
 
-export type RefusalCode = 'version' | 'cluster' | 'member' | 'number' | 'directory';
+export type RefusalCode = 'version' | 'cluster' | 'removed' | 'number' | 'directory';
 
 /** Why a peer is turned away, in words for the people there. No retry mends any of these. */
 export interface Refusal {
@@ -43,8 +44,9 @@ export interface Refusal {
 }
 
 export function helloFrame(hello: Hello, codec: Codec): Buffer {
-  const { version, cluster, peer, disk, expected, instance, dial } = hello;
-  return frameOf(GREETING_KINDS.hello, codec.encode([version, cluster, peer.node, peer.name, peer.http, disk, expected, instance, dial]));
+  const { version, cluster, peer, expected, instance, dial } = hello;
+  const fields = [version, cluster, peer.node, peer.name, peer.http, peer.disk, expected, instance, dial];
+  return frameOf(GREETING_KINDS.hello, codec.encode(fields));
 }
 
 /** Throws on anything that is no hello. One of another version is answered with nothing but that version. */
@@ -57,8 +59,7 @@ export function readHello(body: Uint8Array, codec: Codec): Hello | { readonly ve
   return {
     version,
     cluster: text(cluster),
-    peer: { node: whole(node), name: text(name), http: text(http) },
-    disk: text(disk),
+    peer: { node: whole(node), name: text(name), http: text(http), disk: text(disk) },
     expected: whole(expected),
     instance: text(instance),
     dial: whole(dial),
@@ -78,7 +79,7 @@ export function readRefusal(body: Uint8Array, codec: Codec): Refusal {
   const fields = codec.decode(body);
   if (!Array.isArray(fields) || fields.length !== 2) throw new MalformedBytesError('a refusal of another form');
   const code = fields[0] as unknown;
-  if (code !== 'version' && code !== 'cluster' && code !== 'member' && code !== 'number' && code !== 'directory') {
+  if (code !== 'version' && code !== 'cluster' && code !== 'removed' && code !== 'number' && code !== 'directory') {
     throw new MalformedBytesError('a refusal for no known reason');
   }
   return { code, text: text(fields[1]).replaceAll(/\p{Cc}/gu, ' ') };
@@ -86,7 +87,7 @@ export function readRefusal(body: Uint8Array, codec: Codec): Refusal {
 
 /** Why `hello` is not that of a peer of this cluster; null when it is. `dialled` is whom this node called, null when it was called. */
 export function objection(hello: ReturnType<typeof readHello>, circle: Circle, dialled: NodeId | null): Refusal | null {
-  const { self, cluster, members } = circle;
+  const { self, cluster, members, greatest } = circle;
   if (hello.cluster === null) {
     return {
       code: 'version',
@@ -103,14 +104,21 @@ export function objection(hello: ReturnType<typeof readHello>, circle: Circle, d
   if (name === self.name) {
     return { code: 'number', text: `${name} met a node that calls itself ${name} too; check the members' addresses` };
   }
-  const member = members.find((known) => known.name === name);
-  if (member === undefined) {
-    return { code: 'member', text: `${name} is no member of the cluster that ${self.name} knows (${names(circle)}); add it there first` };
+  const member = members.find((known) => known.node === node);
+  if (member === undefined && node <= greatest) {
+    const present = members.find((known) => known.name === name);
+    return {
+      code: 'removed',
+      text:
+        `${name} (number ${node}) is no member of the cluster any more, ${self.name} says` +
+        `${present === undefined ? '' : `; ${name} is number ${present.node} now`}. Its data directory is of no use to it: ` +
+        'to bring the node back, give it an empty one and let it join anew (leasehold node … --join URL)',
+    };
   }
-  if (member.node !== node) {
+  if (member !== undefined && member.name !== name) {
     return {
       code: 'number',
-      text: `${name} calls itself number ${node}, but ${self.name} knows it as number ${member.node}; start both with the same list of members`,
+      text: `${name} calls itself number ${node}, but ${self.name} knows that number as ${member.name}; check the members' addresses`,
     };
   }
   if (hello.expected !== self.node || (dialled !== null && dialled !== node)) {
@@ -119,6 +127,7 @@ export function objection(hello: ReturnType<typeof readHello>, circle: Circle, d
       text: `${name} (number ${node}) and ${self.name} (number ${self.node}) met where one expected somebody else; check the members' addresses`,
     };
   }
+  if (member !== undefined && member.disk !== null && member.disk !== hello.peer.disk) return directoryRefusal(name, self.name);
   return null;
 }
 
@@ -126,15 +135,8 @@ export function objection(hello: ReturnType<typeof readHello>, circle: Circle, d
 export function directoryRefusal(name: string, self: string): Refusal {
   return {
     code: 'directory',
-    text: `${name} is known to ${self} with another data directory; its own was emptied or replaced. Restore the old one, or remove the member and add it as a new one`,
+    text: `${name} is known to ${self} with another data directory; its own was emptied or replaced. Restore the old one; or remove the member (leasehold member remove ${name}) and let it join anew as a new one, with an empty directory (leasehold node … --join URL)`,
   };
-}
-
-function names(circle: Circle): string {
-  return [circle.self, ...circle.members]
-    .sort((left, right) => left.node - right.node)
-    .map((member) => member.name)
-    .join(', ');
 }
 
 function whole(value: unknown): number {

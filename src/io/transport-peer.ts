@@ -25,8 +25,9 @@ export class Peer {
   readonly name: string;
   /** How often this process has dialled the peer. */
   dials = 0;
-  readonly #address: Address;
   readonly #host: PeerHost;
+  /** Null for a stranger that came by itself: it is never dialled. */
+  #address: Address | null;
   #link: Link | null = null;
   #standsSinceMs = 0;
   /** The connection that is being made. Invariant: null while {@link Peer.#retry} is set. */
@@ -36,10 +37,11 @@ export class Peer {
   #failures = 0;
   /** The process at the other end of #link, and how often it had dialled when it was accepted. */
   #instance = '';
+  #disk = '';
   #dialHeard = 0;
   #stopped = false;
 
-  constructor(node: NodeId, name: string, address: Address, host: PeerHost) {
+  constructor(node: NodeId, name: string, address: Address | null, host: PeerHost) {
     this.node = node;
     this.name = name;
     this.#address = address;
@@ -50,8 +52,25 @@ export class Peer {
     return this.#link !== null;
   }
 
+  /** Whether the connection that stands is to another data directory than this. */
+  isOnOtherDisk(disk: string): boolean {
+    return this.#link !== null && this.#disk !== disk;
+  }
+
+  /** Where it is to be found from now on. */
+  locate(address: Address | null): void {
+    const isSame = address?.host === this.#address?.host && address?.port === this.#address?.port;
+    this.#address = address;
+    if (isSame || address === null) return;
+    this.#failures = 0;
+    this.#retry?.();
+    this.#retry = null;
+    if (this.#link === null && this.#candidate === null) this.dial();
+  }
+
   dial(): void {
     this.#retry = null;
+    if (this.#address === null) return;
     this.dials++;
     const { house, owner } = this.#host;
     const socket = connect(this.#address);
@@ -117,6 +136,7 @@ export class Peer {
     const { link } = greeting;
     this.#link = link;
     this.#instance = hello.instance;
+    this.#disk = hello.peer.disk;
     this.#dialHeard = hello.dial;
     this.#standsSinceMs = house.clock.now();
     link.trust();
@@ -166,7 +186,7 @@ export class Peer {
   }
 
   #plan(): void {
-    if (this.#stopped || this.#link !== null || this.#candidate !== null || this.#retry !== null) return;
+    if (this.#stopped || this.#address === null || this.#link !== null || this.#candidate !== null || this.#retry !== null) return;
     const { house, random } = this.#host;
     const { redialLeastMs, redialMostMs } = house.limits;
     const waitMs = Math.ceil(Math.min(redialMostMs, redialLeastMs * 2 ** this.#failures) / 2);

@@ -4,27 +4,23 @@
 // on a network of the members' own.
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Address } from '../config.ts';
-import type { Cancel, Clock, Codec, PeerFrame, PeerInfo, Random, Transport, TransportEvents } from '../env.ts';
+import { type Address, addressOf } from '../config.ts';
+import type { Cancel, Clock, Codec, MemberAddress, PeerFrame, PeerInfo, Random, Transport, TransportEvents } from '../env.ts';
 import type { NodeId } from '../raft/types.ts';
 import { Greeting, type GreetingOwner, type House } from './transport-greeting.ts';
 import { GREETING_MAX_BYTES, type Hello, type Refusal } from './transport-hello.ts';
 import { newCounters, TRANSPORT_LIMITS, type TransportCounters, type TransportLimits } from './transport-limits.ts';
 import { Link } from './transport-link.ts';
-import { Peer } from './transport-peer.ts';
+import { Peer, type PeerHost } from './transport-peer.ts';
 import { Wire } from './wire.ts';
 
 export interface TransportOptions {
   readonly self: PeerInfo;
   /** The cluster's id, the same on all its members. */
   readonly cluster: string;
-  /** The random id of this node's data directory. */
-  readonly disk: string;
   readonly listen: Address;
-  /** All other members; this node itself is left out if it is among them. */
-  readonly peers: readonly { readonly node: NodeId; readonly name: string; readonly address: Address }[];
   /** See {@link House.vetPeer}. A rejection closes the connection and is tried again. */
-  vetPeer(name: string, disk: string): Promise<boolean>;
+  vetPeer(name: string, disk: string, node: NodeId): Promise<boolean>;
   readonly clock: Clock;
   readonly random: Random;
   readonly codec: Codec;
@@ -78,7 +74,7 @@ function unboundText(error: NodeJS.ErrnoException, { host, port }: Address): str
 class Sockets implements TcpTransport, GreetingOwner {
   readonly counters: TransportCounters = newCounters();
   readonly #server: Server;
-  readonly #house: House;
+  readonly #house: House & { members: readonly MemberAddress[]; greatest: NodeId };
   readonly #peers = new Map<NodeId, Peer>();
   readonly #options: TransportOptions;
   /** Every connection that lives. */
@@ -87,6 +83,7 @@ class Sockets implements TcpTransport, GreetingOwner {
   readonly #strangers = new Set<Link>();
   readonly #told = new Set<string>();
   #events: TransportEvents | null = null;
+  #host: PeerHost | null = null;
   #startedMs = 0;
   /** Whether any peer has ever accepted this process. */
   #met = false;
@@ -100,19 +97,18 @@ class Sockets implements TcpTransport, GreetingOwner {
   constructor(server: Server, options: TransportOptions, limits: TransportLimits) {
     this.#server = server;
     this.#options = options;
-    const { self, cluster, disk, codec, clock } = options;
-    const members = options.peers.filter((peer) => peer.node !== self.node);
+    const { self, cluster, codec, clock } = options;
     this.#house = {
       self,
       cluster,
-      members,
-      disk,
+      members: [],
+      greatest: 0,
       instance: randomBytes(8).toString('hex'),
       codec,
       clock,
       limits,
       counters: this.counters,
-      vetPeer: (name, peerDisk) => options.vetPeer(name, peerDisk),
+      vetPeer: (name, disk, node) => options.vetPeer(name, disk, node),
     };
     server.on('connection', (socket) => this.#receive(socket));
   }
@@ -126,8 +122,8 @@ class Sockets implements TcpTransport, GreetingOwner {
     if (this.#events !== null || this.#closing !== null) return;
     this.#events = events;
     this.#startedMs = this.#house.clock.now();
-    const { self, codec, random, peers } = this.#options;
-    const host = {
+    const { self, codec, random } = this.#options;
+    this.#host = {
       house: this.#house,
       wire: new Wire(self.node, codec, this.#house.limits.frameMaxBytes),
       random,
@@ -135,13 +131,49 @@ class Sockets implements TcpTransport, GreetingOwner {
       events,
       adopt: (link: Link) => this.#adopt(link),
     };
-    for (const { node, name, address } of peers) {
-      if (node === self.node) continue;
-      const peer = new Peer(node, name, address, host);
-      this.#peers.set(node, peer);
-      peer.dial();
-    }
+    this.#meetMembers();
     this.#sweepLater();
+  }
+
+  setMembers(members: readonly MemberAddress[], greatest: NodeId): void {
+    if (this.#closing !== null) return;
+    this.#house.members = members.filter((member) => member.node !== this.#house.self.node);
+    this.#house.greatest = greatest;
+    if (this.#events !== null) this.#meetMembers();
+  }
+
+  /** Dials who is new, and lets go whoever is no member, or has been met on another disk than the member's. */
+  #meetMembers(): void {
+    const { members, greatest } = this.#house;
+    for (const [node, peer] of [...this.#peers]) {
+      const member = members.find((known) => known.node === node);
+      const isForeign = member === undefined ? node <= greatest : member.disk !== null && peer.isOnOtherDisk(member.disk);
+      if (!isForeign) continue;
+      this.#peers.delete(node);
+      this.#part(peer);
+    }
+    for (const { node, name, peer: text } of members) {
+      const address = addressOf(text);
+      const known = this.#peers.get(node);
+      if (known !== undefined) known.locate(address);
+      else this.#addPeer(node, name, address)?.dial();
+    }
+  }
+
+  #addPeer(node: NodeId, name: string, address: Address | null): Peer | undefined {
+    if (this.#host === null || this.#closing !== null) return undefined;
+    const peer = new Peer(node, name, address, this.#host);
+    this.#peers.set(node, peer);
+    return peer;
+  }
+
+  /** What is queued still goes out: it may be the answer to the request that removed the peer. */
+  #part(peer: Peer): void {
+    const link = peer.stop();
+    if (link === null) return;
+    link.end();
+    this.#house.clock.after(this.#house.limits.closeMaxMs, () => link.close());
+    this.#events?.down(peer.node);
   }
 
   send(to: NodeId, frame: PeerFrame): boolean {
@@ -184,7 +216,8 @@ class Sockets implements TcpTransport, GreetingOwner {
   }
 
   heard(greeting: Greeting, hello: Hello): boolean {
-    return this.#peers.get(hello.peer.node)?.heard(greeting, hello) ?? false;
+    const { node, name } = hello.peer;
+    return (this.#peers.get(node) ?? this.#addPeer(node, name, null))?.heard(greeting, hello) ?? false;
   }
 
   accepted(greeting: Greeting, hello: Hello): void {
@@ -201,12 +234,13 @@ class Sockets implements TcpTransport, GreetingOwner {
   }
 
   /**
-   * A refusal for this node's directory is final. Any other may be the mistake of the side that refuses (a stranger at a peer's address,
+   * A refusal for this node's directory, or because it was removed, is final. Any other may be the mistake of the side that refuses (a stranger at a peer's address,
    * a peer of another release): it is reported only by a node that no peer has accepted, and not before they had a chance to.
    */
   #tell(node: NodeId, refusal: Refusal): void {
     const { clock, limits } = this.#house;
-    if (refusal.code !== 'directory' && (this.#met || clock.now() - this.#startedMs < limits.refusalGraceMs)) return;
+    if (refusal.code !== 'directory' && refusal.code !== 'removed' && (this.#met || clock.now() - this.#startedMs < limits.refusalGraceMs))
+      return;
     const key = `${node} ${refusal.text}`;
     if (this.#told.has(key)) return;
     this.#told.add(key);

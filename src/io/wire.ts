@@ -7,7 +7,16 @@ import { FRAME_HEAD_BYTES, FRAME_LENGTH_BYTES, writeFrameHead } from './frame.ts
 import { isRaftKind, messageNumbers, raftKind, readMessage } from './wire-raft.ts';
 
 /** The kind bytes of the service's frames. They are part of the protocol: change none, add behind. */
-const SERVICE_KINDS = { forward: 16, refuse: 17, barrier: 18, 'barrier-reply': 19, image: 20, 'image-ack': 21 } as const;
+const SERVICE_KINDS = {
+  forward: 16,
+  refuse: 17,
+  barrier: 18,
+  'barrier-reply': 19,
+  image: 20,
+  'image-ack': 21,
+  'member-change': 22,
+  'member-reply': 23,
+} as const;
 const SERVICE_NUMBERS: ReadonlySet<number> = new Set(Object.values(SERVICE_KINDS));
 /** Blocks of entries kept for the next follower: one per follower that may be at another place in the log. */
 const BLOCKS_MAX = 4;
@@ -112,6 +121,10 @@ function serviceFields(frame: Exclude<PeerFrame, { readonly kind: 'raft' }>): un
       return [frame.term, frame.id, frame.position, frame.records, frame.last === null ? null : metaFields(frame.last)];
     case 'image-ack':
       return [frame.id, frame.position];
+    case 'member-change':
+      return [frame.term, frame.id, frame.change];
+    case 'member-reply':
+      return [frame.id, frame.reply];
   }
 }
 
@@ -149,18 +162,34 @@ function readService(kind: number, fields: unknown): PeerFrame {
       const [id, position] = list(fields, 2);
       return { kind: 'image-ack', id: whole(id), position: position === -1 ? -1 : whole(position) };
     }
+    case SERVICE_KINDS['member-change']: {
+      const [term, id, change] = list(fields, 3);
+      return { kind: 'member-change', term: whole(term), id: whole(id), change: byteArray(change) };
+    }
+    case SERVICE_KINDS['member-reply']: {
+      const [id, reply] = list(fields, 2);
+      return { kind: 'member-reply', id: whole(id), reply: byteArray(reply) };
+    }
     default:
       throw new MalformedBytesError(`no frame is of kind ${kind}`);
   }
 }
 
-function metaFields({ index, term, conf, count, sum }: ImageMeta): unknown[] {
-  return [index, term, [conf.voters, conf.votersOutgoing, conf.learners, conf.learnersNext, conf.autoLeave], count, sum];
+function metaFields({ index, term, conf, roster, count, sum }: ImageMeta): unknown[] {
+  return [index, term, [conf.voters, conf.votersOutgoing, conf.learners, conf.learnersNext, conf.autoLeave], roster, count, sum];
 }
 
 function readMeta(value: unknown): ImageMeta {
-  const [index, term, conf, count, sum] = list(value, 5);
-  return { index: whole(index), term: whole(term), conf: readConfFields(conf), count: whole(count), sum: whole(sum) };
+  const [index, term, conf, roster, count, sum] = list(value, 6);
+  return {
+    index: whole(index),
+    term: whole(term),
+    conf: readConfFields(conf),
+    // A copy: it outlives the frame.
+    roster: byteArray(roster).slice(),
+    count: whole(count),
+    sum: whole(sum),
+  };
 }
 
 function readConfFields(value: unknown): ConfState {

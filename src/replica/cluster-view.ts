@@ -2,43 +2,58 @@
 import type { Clock, PeerInfo } from '../env.ts';
 import type { RaftStatus } from '../raft/ready.ts';
 import { NONE, type NodeId } from '../raft/types.ts';
-import type { ReplicaMember } from './config.ts';
+import type { Member } from './member-codec.ts';
 import type { ClusterStatus, MemberStatus, SnapshotProgress } from './service.ts';
 
 export class ClusterView {
   readonly #self: NodeId;
   readonly #clock: Clock;
-  readonly #members = new Map<NodeId, ReplicaMember>();
-  readonly #http = new Map<NodeId, string>();
+  #members: readonly Member[] = [];
+  /** What every node said of itself when it was met last, this one included. */
+  readonly #met = new Map<NodeId, PeerInfo>();
   readonly #reachable = new Set<NodeId>();
   readonly #heardMs = new Map<NodeId, number>();
   #leader: NodeId = NONE;
   #leaderlessSinceMs: number | null;
 
-  constructor(self: PeerInfo, members: readonly ReplicaMember[], clock: Clock) {
+  constructor(self: PeerInfo, clock: Clock) {
     this.#self = self.node;
-    this.#http.set(self.node, self.http);
+    this.#met.set(self.node, self);
     this.#clock = clock;
     this.#leaderlessSinceMs = clock.now();
-    for (const member of members) this.#members.set(member.node, member);
   }
 
+  /** Who the members are from now on. */
+  setMembers(members: readonly Member[]): void {
+    this.#members = members;
+  }
+
+  /** Also of a leader that this node has met, but not yet found in its log. */
   nameOf(node: NodeId): string {
-    return this.#members.get(node)?.name ?? '';
+    return this.#members.find((member) => member.node === node)?.name ?? this.#met.get(node)?.name ?? '';
   }
 
   nodeOf(name: string): NodeId | undefined {
-    for (const member of this.#members.values()) if (member.name === name) return member.node;
-    return undefined;
+    return this.#members.find((member) => member.name === name)?.node;
+  }
+
+  /** What a node said of itself when it was met last in this life; undefined when it was not. */
+  met(node: NodeId): PeerInfo | undefined {
+    return this.#met.get(node);
   }
 
   isReachable(node: NodeId): boolean {
     return this.#reachable.has(node);
   }
 
+  /** Whether the node is connected and was heard at most so long ago: one that is stopped keeps its connections. */
+  isHeard(node: NodeId, withinMs: number): boolean {
+    return this.#reachable.has(node) && this.#clock.now() - (this.#heardMs.get(node) ?? Number.NEGATIVE_INFINITY) <= withinMs;
+  }
+
   up(peer: PeerInfo): void {
     this.#reachable.add(peer.node);
-    this.#http.set(peer.node, peer.http);
+    this.#met.set(peer.node, peer);
     this.heard(peer.node);
   }
 
@@ -73,7 +88,7 @@ export class ClusterView {
 
   status(raft: RaftStatus, snapshotOf: (node: NodeId) => SnapshotProgress | null): ClusterStatus {
     const members: MemberStatus[] = [];
-    for (const member of this.#members.values()) members.push({ ...this.#memberStatus(member, raft), snapshot: snapshotOf(member.node) });
+    for (const member of this.#members) members.push({ ...this.#memberStatus(member, raft), snapshot: snapshotOf(member.node) });
     return {
       node: this.nameOf(this.#self),
       leader: raft.leader === NONE ? null : this.nameOf(raft.leader),
@@ -84,14 +99,14 @@ export class ClusterView {
     };
   }
 
-  #memberStatus({ node, name, peer }: ReplicaMember, raft: RaftStatus): Omit<MemberStatus, 'snapshot'> {
+  #memberStatus({ node, name, peer, http }: Member, raft: RaftStatus): Omit<MemberStatus, 'snapshot'> {
     const isSelf = node === this.#self;
     const isLearner = raft.conf.learners.includes(node);
     const isCandidate = isSelf && (raft.role === 'candidate' || raft.role === 'pre-candidate');
     const heardMs = this.#heardMs.get(node);
     return {
       id: name,
-      http: this.#http.get(node) ?? '',
+      http: this.#met.get(node)?.http ?? http,
       peer,
       role: raft.leader === node ? 'leader' : isCandidate ? 'candidate' : isLearner ? 'learner' : 'follower',
       voter: raft.conf.voters.includes(node) || raft.conf.votersOutgoing.includes(node),

@@ -1,14 +1,7 @@
 // How a replica is set up, and every limit that it keeps.
 import type { TraceEvent } from '../raft/trace.ts';
 import type { NodeId } from '../raft/types.ts';
-
-export interface ReplicaMember {
-  /** Number in Raft; never used again for another member. */
-  readonly node: NodeId;
-  readonly name: string;
-  /** Where it listens for its peers. */
-  readonly peer: string;
-}
+import type { Founder } from './roster.ts';
 
 export interface ReplicaLimits {
   /** Requests of this node under way; more are refused as overloaded. Claims and writes are refused at 7/8 of it, so that renewals are not. */
@@ -18,6 +11,8 @@ export interface ReplicaLimits {
   /** Most requests, and about the most bytes, in one group commit. */
   readonly maxBatchRequests: number;
   readonly maxBatchBytes: number;
+  /** Changes of members that wait on this node; more are refused. */
+  readonly maxPendingMemberChanges: number;
   /** A request that found no leader for so long is not accepted. */
   readonly leaderWaitMs: number;
   /** A request in the log for so long without an answer has an unknown outcome. */
@@ -45,6 +40,7 @@ export const DEFAULT_LIMITS: ReplicaLimits = {
   maxInboxRequests: 65_536,
   maxBatchRequests: 4_096,
   maxBatchBytes: 1 << 20,
+  maxPendingMemberChanges: 64,
   leaderWaitMs: 1_000,
   requestTimeoutMs: 5_000,
   maxExpiryBatch: 128,
@@ -74,7 +70,12 @@ export interface ReplicaConfig {
   readonly name: string;
   /** Where it answers clients; told to the peers. */
   readonly http: string;
-  readonly members: readonly ReplicaMember[];
+  /** The random name of its data directory; told to the peers. */
+  readonly disk: string;
+  /** Who the members were when the cluster was first started, the same on every node for ever: the log begins with them. */
+  readonly founders: readonly Founder[];
+  /** Where the operator says that members are to be found now, in place of what the log says. */
+  readonly peerAddresses?: ReadonlyMap<NodeId, string>;
   readonly heartbeatMs: number;
   /** Least election timeout; each wait is drawn from [this, twice this). */
   readonly electionTimeoutMs: number;

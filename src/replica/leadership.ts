@@ -1,11 +1,13 @@
 // What changes on this node when leadership moves: one place that notices it, and tells everybody whom it concerns.
+import type { Env } from '../env.ts';
 import { NONE, type NodeId, type Role, type Term } from '../raft/types.ts';
 import type { Barriers } from './barriers.ts';
 import type { ClusterView } from './cluster-view.ts';
 import type { ReplicaConfig } from './config.ts';
 import { lastStamp } from './envelope.ts';
-import type { Handover } from './handover.ts';
+import { Handover } from './handover.ts';
 import type { Loop } from './loop.ts';
+import type { Membership } from './membership.ts';
 import type { PrimaryLessor } from './primary-lessor.ts';
 import type { Proposals } from './proposals.ts';
 import type { Reads } from './reads.ts';
@@ -16,10 +18,10 @@ interface Concerned {
   readonly proposals: Proposals;
   readonly barriers: Barriers;
   readonly reads: Reads;
-  readonly handover: Handover;
   readonly transfers: Transfers;
   /** Puts on record that this node leads. `leaderlessMs`: how long it had known no leader, whole; null if it had known none. */
   readonly announce: (term: Term, leaderlessMs: number | null) => void;
+  readonly membership: Membership;
 }
 
 export class Leadership {
@@ -29,14 +31,21 @@ export class Leadership {
   readonly #concerned: Concerned;
   /** Before this node's present leadership. */
   #leaderlessMs: number | null = null;
+  readonly #handover: Handover;
   /** Role, leader and term as they were last acted on. */
   #noticed: { readonly role: Role; readonly leader: NodeId; readonly term: Term } = { role: 'follower', leader: NONE, term: -1 };
 
-  constructor(loop: Loop, view: ClusterView, config: ReplicaConfig, concerned: Concerned) {
+  constructor(env: Env, loop: Loop, view: ClusterView, config: ReplicaConfig, concerned: Concerned) {
     this.#loop = loop;
     this.#view = view;
     this.#config = config;
     this.#concerned = concerned;
+    this.#handover = new Handover(env.clock, env.random, loop.raft, () => loop.wake());
+  }
+
+  /** This node stands for nothing any more. */
+  stop(): void {
+    this.#handover.stop();
   }
 
   /** To be called before anything is taken for the leader's role: what an earlier leadership had collected is void in a new one. */
@@ -46,11 +55,12 @@ export class Leadership {
     if (role === noticed.role && leader === noticed.leader && term === noticed.term) return;
     this.#noticed = { role, leader, term };
     const leaderlessMs = this.#view.leaderIs(leader);
-    const { lessor, proposals, barriers, reads, handover, transfers } = this.#concerned;
+    const { lessor, proposals, barriers, reads, transfers, membership } = this.#concerned;
     proposals.forgetPassed();
     barriers.forget();
     reads.restart();
-    if (leader !== NONE) handover.stop();
+    membership.leadershipMoved();
+    if (leader !== NONE) this.#handover.stop();
     if (role === 'leader') {
       this.#leaderlessMs = leaderlessMs === null ? null : Math.round(leaderlessMs);
       lessor.elected(lastStamp(this.#loop.raft.unapplied()) ?? this.#loop.applier.state.timeMs);
@@ -84,6 +94,6 @@ export class Leadership {
     raft.forgetLeader();
     this.notice();
     const rank = raft.conf.voters.filter((node) => node !== peer && node < this.#config.node).length;
-    this.#concerned.handover.leaderLost(rank);
+    this.#handover.leaderLost(rank);
   }
 }

@@ -14,10 +14,12 @@ import { ImageSender } from './image-sender.ts';
 import { LogCutter } from './log-cutter.ts';
 import { LogWriter } from './log-writer.ts';
 import { raftConfig } from './raft-config.ts';
-import { recoverLog, recoverState } from './recovery.ts';
+import { ReceivedImages } from './received-images.ts';
+import { recoverLog, recoverRoster, recoverState } from './recovery.ts';
 import type { Requests } from './requests.ts';
+import { type Founder, Roster } from './roster.ts';
 import type { SnapshotProgress } from './service.ts';
-import { StateSaver } from './state-saver.ts';
+import { type SavedMembership, StateSaver } from './state-saver.ts';
 
 /** Also told what the state does as it is applied. */
 export interface LoopHost extends Required<StateObserver> {
@@ -34,6 +36,8 @@ export interface LoopHost extends Required<StateObserver> {
   termApplied(term: Term): void;
   /** A request of this life was applied that nobody waits for any more. */
   orphaned(outcome: Outcome): void;
+  /** The members are others, by the entry at `index`, or by a received state. */
+  membersChanged(index: Index, term: Term): void;
   /** A state received from the leader has taken the place of this node's own. */
   stateReplaced(meta: ImageMeta): void;
   /** Nothing may be promised any more: what has been sent out may not be on the disk. */
@@ -46,16 +50,16 @@ export class Loop {
   readonly writer: LogWriter;
   readonly #env: Env;
   readonly #self: NodeId;
+  readonly #founders: readonly Founder[];
   readonly #limits: ReplicaLimits;
   readonly #host: LoopHost;
   readonly #saver: StateSaver;
   readonly #cutter: LogCutter;
   readonly #imageSender: ImageSender;
   readonly #imageReceiver: ImageReceiver;
+  readonly #images: ReceivedImages;
   /** Messages of peers that wait for the next turn. */
   #arrived: PeerMessage[] = [];
-  /** An image that is here as a whole, until Raft has said whether it wants it. */
-  #received: ReceivedImage | null = null;
   #isAlive = false;
   #turnPending = false;
 
@@ -65,7 +69,8 @@ export class Loop {
     this.#limits = limits;
     this.#host = host;
     const { image, incarnation } = env.store.recovered;
-    const storage = recoverLog(env, config.members);
+    const storage = recoverLog(env, config.founders);
+    this.#founders = config.founders;
     this.raft = new RawNode(raftConfig(env, config, limits, storage));
     this.applier = new Applier(
       env.codec,
@@ -73,11 +78,11 @@ export class Loop {
       requests,
       {
         applyConfChange: (change) => this.raft.applyConfChange(change),
+        membersChanged: (index, term) => host.membersChanged(index, term),
         termApplied: (term) => host.termApplied(term),
         orphaned: (outcome) => host.orphaned(outcome),
       },
-      this.#newState(),
-      image.term,
+      { state: this.#newState(), term: image.term, roster: recoverRoster(env, config.founders) },
     );
     this.writer = new LogWriter(env.store, storage, {
       release: (messages) => this.#release(messages),
@@ -95,6 +100,7 @@ export class Loop {
       { send: (to, frame) => env.transport.send(to, frame), finished: (to, ok) => this.#imageSent(to, ok) },
       limits.imagePieceBytes,
     );
+    this.#images = new ReceivedImages(env.store, { installed: (image) => this.#installed(image) });
     this.#imageReceiver = new ImageReceiver(env, {
       newState: () => this.#newState(),
       send: (to, frame) => env.transport.send(to, frame),
@@ -121,7 +127,7 @@ export class Loop {
   /** Writes the state down before the end, so that the next start need not apply so much. */
   saveLast(done: () => void): void {
     if (!this.#isAlive || this.#saver.isSaving || this.writer.isInstalling) done();
-    else this.#saver.save(this.applier.state, this.applier.term, this.raft.conf, done);
+    else this.#saver.save(this.applier.state, this.applier.term, this.#membership(), done);
   }
 
   // ---------------------------------------------------------------- inputs
@@ -183,9 +189,9 @@ export class Loop {
       this.writer.pump();
     }
     if (!this.#isAlive) return;
-    this.#dropUnwantedImage();
+    if (!this.writer.isInstalling) this.#images.drop();
     this.#host.turned();
-    if (!this.writer.isInstalling) this.#saver.maybeSave(this.applier.state, this.applier.term, () => this.raft.conf);
+    if (!this.writer.isInstalling) this.#saver.maybeSave(this.applier.state, this.applier.term, () => this.#membership());
   }
 
   #step(message: PeerMessage): void {
@@ -233,6 +239,10 @@ export class Loop {
     return bytes;
   }
 
+  #membership(): SavedMembership {
+    return { conf: this.raft.conf, roster: this.applier.roster };
+  }
+
   #send(message: Message): void {
     const sent = this.#env.transport.send(message.to, { kind: 'raft', message: message as PeerMessage });
     if (!sent && message.kind === 'append') this.raft.reportUnreachable(message.to);
@@ -259,39 +269,23 @@ export class Loop {
   }
 
   #imageReceived(from: NodeId, term: Term, received: ReceivedImage): void {
-    // One that Raft has taken already comes first; the leader finds out by itself whether a newer one is still needed.
-    const unwanted = this.writer.isInstalling ? received : this.#received;
-    unwanted?.writer.abort();
-    if (unwanted === received) return;
-    this.#received = received;
+    // The leader finds out by itself whether one that is dropped here is still needed.
+    if (!this.#images.keep(received, this.writer.isInstalling)) return;
     const { index, term: lastTerm, conf } = received.meta;
     this.#arrived.push({ kind: 'snapshot', from, to: this.#self, term, snapshot: { index, term: lastTerm, conf } });
     this.wake();
   }
 
-  /** Raft did not take the received image: it brings nothing, or its leader is none any more. */
-  #dropUnwantedImage(): void {
-    if (this.#received === null || this.writer.isInstalling) return;
-    this.#received.writer.abort();
-    this.#received = null;
+  #install(snapshot: SnapshotMeta, hardState: HardState | null, done: (error?: Error) => void): void {
+    this.#saver.giveUp();
+    this.#images.install(snapshot, hardState, done);
   }
 
-  #install(snapshot: SnapshotMeta, hardState: HardState | null, done: (error?: Error) => void): void {
-    const received = this.#received;
-    this.#received = null;
-    if (received === null || received.meta.index !== snapshot.index) {
-      done(new Error(`the state at ${snapshot.index} was to be installed, but another one was received`));
-      return;
-    }
-    const { meta } = received;
-    this.#saver.giveUp();
-    this.#env.store.installImage(meta, received.writer, hardState, (error) => {
-      if (error === undefined) {
-        this.applier.replace(received.state, meta.term);
-        this.#saver.replaced(meta);
-        this.#host.stateReplaced(meta);
-      }
-      done(error);
-    });
+  #installed({ state, meta }: ReceivedImage): void {
+    const roster = Roster.decode(meta.roster, this.#founders, this.#env.codec);
+    this.applier.replace({ state, term: meta.term, roster });
+    this.#saver.replaced(meta);
+    this.#host.membersChanged(meta.index, meta.term);
+    this.#host.stateReplaced(meta);
   }
 }

@@ -6,35 +6,31 @@ import type { Barriers } from './barriers.ts';
 import type { ClusterView } from './cluster-view.ts';
 import type { Leadership } from './leadership.ts';
 import type { Loop } from './loop.ts';
+import type { Membership } from './membership.ts';
 import type { Proposals } from './proposals.ts';
 import type { Reads } from './reads.ts';
 import type { Requests } from './requests.ts';
+
+interface Parts {
+  readonly proposals: Proposals;
+  readonly barriers: Barriers;
+  readonly reads: Reads;
+  readonly membership: Membership;
+}
 
 export class PeerInputs {
   readonly #loop: Loop;
   readonly #view: ClusterView;
   readonly #leadership: Leadership;
-  readonly #proposals: Proposals;
-  readonly #barriers: Barriers;
-  readonly #reads: Reads;
   readonly #requests: Requests;
+  readonly #parts: Parts;
 
-  constructor(
-    loop: Loop,
-    view: ClusterView,
-    leadership: Leadership,
-    proposals: Proposals,
-    barriers: Barriers,
-    reads: Reads,
-    requests: Requests,
-  ) {
+  constructor(loop: Loop, view: ClusterView, leadership: Leadership, requests: Requests, parts: Parts) {
     this.#loop = loop;
     this.#view = view;
     this.#leadership = leadership;
-    this.#proposals = proposals;
-    this.#barriers = barriers;
-    this.#reads = reads;
     this.#requests = requests;
+    this.#parts = parts;
   }
 
   frame(from: NodeId, frame: PeerFrame): void {
@@ -47,18 +43,25 @@ export class PeerInputs {
         return;
       case 'forward':
         this.#leadership.notice();
-        this.#proposals.takePassed(from, frame.term, frame.commands);
+        this.#parts.proposals.takePassed(from, frame.term, frame.commands);
         return;
       case 'refuse':
         this.#requests.refused(frame.sequences);
         return;
       case 'barrier':
         this.#leadership.notice();
-        this.#barriers.asked(from, frame);
+        this.#parts.barriers.asked(from, frame);
         this.#loop.wake();
         return;
       case 'barrier-reply':
-        this.#reads.confirmed(frame.id, frame.index, frame.timeMs);
+        this.#parts.reads.confirmed(frame.id, frame.index, frame.timeMs);
+        return;
+      case 'member-change':
+        this.#leadership.notice();
+        this.#parts.membership.asked(from, frame);
+        return;
+      case 'member-reply':
+        this.#parts.membership.replied(frame);
         return;
       default:
         unreachable(frame);
@@ -68,8 +71,9 @@ export class PeerInputs {
   up(peer: PeerInfo): void {
     this.#view.up(peer);
     if (peer.node === this.#loop.raft.leader) {
-      this.#proposals.passAgain();
-      this.#reads.restart();
+      this.#parts.proposals.passAgain();
+      this.#parts.reads.restart();
+      this.#parts.membership.peerMet(peer.node);
     }
     this.#loop.wake();
   }

@@ -3,13 +3,13 @@ import type { Env } from '../env.ts';
 import type { StateMachine } from '../lease/state-machine.ts';
 import { MemoryStorage } from '../raft/storage.ts';
 import { type ConfState, EMPTY_CONF_STATE } from '../raft/types.ts';
-import type { ReplicaMember } from './config.ts';
+import { type Founder, Roster } from './roster.ts';
 
-/** The log as Raft reads it. A new store gets the configuration that it was started with. */
-export function recoverLog(env: Env, members: readonly ReplicaMember[]): MemoryStorage {
+/** The log as Raft reads it. A new one begins with the configuration of the cluster's first start. */
+export function recoverLog(env: Env, founders: readonly Founder[]): MemoryStorage {
   const { hardState, image, entries, precedingTerm } = env.store.recovered;
   const first = entries[0]?.index ?? image.index + 1;
-  const conf = image.index === 0 ? initialConf(members) : image.conf;
+  const conf = image.index === 0 ? initialConf(founders) : image.conf;
   const storage = new MemoryStorage();
   storage.installSnapshot({ index: first - 1, term: entries.length > 0 ? precedingTerm : image.term, conf });
   storage.append(entries);
@@ -19,8 +19,13 @@ export function recoverLog(env: Env, members: readonly ReplicaMember[]): MemoryS
   return storage;
 }
 
-function initialConf(members: readonly ReplicaMember[]): ConfState {
-  return { ...EMPTY_CONF_STATE, voters: members.map((member) => member.node).sort((a, b) => a - b) };
+function initialConf(founders: readonly Founder[]): ConfState {
+  return { ...EMPTY_CONF_STATE, voters: founders.map((member) => member.node).sort((a, b) => a - b) };
+}
+
+/** The members as of the saved image. */
+export function recoverRoster(env: Env, founders: readonly Founder[]): Roster {
+  return Roster.decode(env.store.recovered.image.roster, founders, env.codec);
 }
 
 /** Reads the saved state into `state`. */

@@ -1,5 +1,5 @@
 // One node of the cluster: takes requests, brings them to the leader's log, and answers with what the log decided.
-import type { Cancel, Env } from '../env.ts';
+import type { Env } from '../env.ts';
 import type { Command, LeaseKey } from '../lease/commands.ts';
 import type { StateMachine } from '../lease/state-machine.ts';
 import type { RaftStatus } from '../raft/ready.ts';
@@ -10,21 +10,19 @@ import { DEFAULT_LIMITS, type ReplicaConfig, type ReplicaLimits } from './config
 import { drain } from './drain.ts';
 import { EventLog } from './event-log.ts';
 import { OVERLOADED, STARTING, STOPPING } from './failures.ts';
-import { Handover } from './handover.ts';
 import { isAdmitted } from './lanes.ts';
 import { Leadership } from './leadership.ts';
 import { Loop } from './loop.ts';
+import { Membership } from './membership.ts';
 import { PeerInputs } from './peer-inputs.ts';
 import { PrimaryLessor } from './primary-lessor.ts';
 import { Proposals } from './proposals.ts';
 import { type ReadAnswer, Reads } from './reads.ts';
 import { Requests } from './requests.ts';
-import type { ClusterStatus, Failure, Service, Settled } from './service.ts';
+import type { ClusterStatus, Failure, Founders, MemberChange, MemberResult, Service, Settled } from './service.ts';
+import { Ticks } from './ticks.ts';
 import { type TransferResult, Transfers } from './transfers.ts';
 import { Waiting } from './waiting.ts';
-
-/** Waiting requests and reads are looked at every so many ticks. */
-const EXPIRE_TICKS = 4;
 
 export class Replica implements Service {
   readonly #env: Env;
@@ -39,19 +37,19 @@ export class Replica implements Service {
   readonly #waiting: Waiting;
   readonly events: EventLog;
   readonly #lessor: PrimaryLessor;
-  readonly #handover: Handover;
   readonly #transfers: Transfers;
+  readonly #membership: Membership;
   readonly #leadership: Leadership;
   readonly #peers: PeerInputs;
-  #ticks = 0;
-  #tickTimer: Cancel | null = null;
+  readonly #ticks: Ticks;
   #phase: 'new' | 'running' | 'stopping' | 'stopped' = 'new';
 
   constructor(env: Env, config: ReplicaConfig) {
     this.#env = env;
     this.#config = config;
     this.#limits = { ...DEFAULT_LIMITS, ...config.limits };
-    this.#view = new ClusterView(config, config.members, env.clock);
+    this.#ticks = new Ticks(env.clock, config.heartbeatMs, { tick: () => this.#tick(), look: () => this.#expireWaiting() });
+    this.#view = new ClusterView(config, env.clock);
     this.events = new EventLog(this.#limits.keepEvents, this.#limits.keepEventBytes);
     const life = { node: config.node, incarnation: env.store.recovered.incarnation };
     this.#requests = new Requests(env.codec, life);
@@ -71,6 +69,7 @@ export class Replica implements Service {
         this.events.startAfter(this.state.lastEvent, index);
         config.onEvent?.({ kind: 'image-received', index, records: count });
       },
+      membersChanged: (index, term) => this.#membership.changed(index, term),
       fatal: (error) => this.#fatal(error),
     });
     const { raft } = this.#loop;
@@ -91,18 +90,22 @@ export class Replica implements Service {
       appliedIndex: () => this.appliedIndex,
       serve: (answer, timeMs) => this.#serve(answer, timeMs ?? this.#lessor.now()),
     });
-    this.#handover = new Handover(env.clock, env.random, raft, wake);
     this.#transfers = new Transfers(env.clock, config.electionTimeoutMs * 2, this.#view, raft, wake);
-    this.#leadership = new Leadership(this.#loop, this.#view, config, {
+    this.#membership = new Membership(env, config, this.#limits, this.#loop, this.#view, this.#transfers, {
+      removed: (failure) => this.#refuse(failure),
+      fatal: (error) => this.#fatal(error),
+    });
+    const parts = {
       lessor: this.#lessor,
       proposals: this.#proposals,
       barriers: this.#barriers,
       reads: this.#reads,
-      handover: this.#handover,
       transfers: this.#transfers,
-      announce: (term, leaderlessMs) => propose({ kind: 'lead', term, node: config.name, leaderlessMs }, () => {}),
-    });
-    this.#peers = new PeerInputs(this.#loop, this.#view, this.#leadership, this.#proposals, this.#barriers, this.#reads, this.#requests);
+      announce: (term: Term, leaderlessMs: number | null) => propose({ kind: 'lead', term, node: config.name, leaderlessMs }, () => {}),
+      membership: this.#membership,
+    };
+    this.#leadership = new Leadership(env, this.#loop, this.#view, config, parts);
+    this.#peers = new PeerInputs(this.#loop, this.#view, this.#leadership, this.#requests, parts);
   }
 
   // ---------------------------------------------------------------- life
@@ -118,15 +121,16 @@ export class Replica implements Service {
       }
       this.#phase = 'running';
       this.events.startAfter(this.state.lastEvent, this.appliedIndex);
+      this.#membership.begin();
       this.#env.transport.start({
         frame: (from, frame) => this.#isAlive && this.#peers.frame(from, frame),
         up: (peer) => this.#isAlive && this.#peers.up(peer),
         down: (peer) => this.#isAlive && this.#peers.down(peer),
         refused: (peer, reason) => this.#fatal(new Error(`${this.#view.nameOf(peer)} refuses this node: ${reason}`)),
       });
-      this.#scheduleTick();
+      this.#ticks.start();
       // Alone there is nobody to wait for.
-      if (this.#config.members.length === 1) this.#loop.raft.campaign();
+      if (!this.#membership.hasOtherVoters) this.#loop.raft.campaign();
       this.#loop.wake();
       ready();
     });
@@ -138,19 +142,24 @@ export class Replica implements Service {
       this.#close(done);
       return;
     }
-    this.#phase = 'stopping';
-    this.#requests.failUnsent(STOPPING);
-    this.#reads.failAll(STOPPING);
-    this.#waiting.stop(STOPPING);
+    this.#refuse(STOPPING);
     const finish = () => {
       drain(this.#env.clock, this.#requests, this.#config.electionTimeoutMs, () => {
         this.#requests.failAll(STOPPING);
         this.#loop.saveLast(() => this.#close(done));
       });
     };
-    if (this.#loop.raft.role === 'leader' && this.#config.members.length > 1) this.#transfers.start(null, finish);
+    if (this.#loop.raft.role === 'leader' && this.#membership.hasOtherVoters) this.#transfers.start(null, finish);
     else finish();
     this.#loop.wake();
+  }
+
+  /** Nothing new is let in, and what surely has not begun is answered. */
+  #refuse(failure: Failure): void {
+    if (this.#phase === 'running') this.#phase = 'stopping';
+    this.#requests.failUnsent(failure);
+    this.#reads.failAll(failure);
+    this.#waiting.stop(failure);
   }
 
   #close(done: () => void): void {
@@ -161,14 +170,15 @@ export class Replica implements Service {
   #halt(): void {
     if (this.#phase === 'stopped') return;
     this.#phase = 'stopped';
-    this.#tickTimer?.();
-    this.#handover.stop();
+    this.#ticks.stop();
+    this.#leadership.stop();
     this.#lessor.demote();
     this.#loop.halt();
     this.#requests.failAll(STOPPING);
     this.#reads.failAll(STOPPING);
     this.#waiting.halt(STOPPING);
     this.#transfers.failAll();
+    this.#membership.failAll(STOPPING);
   }
 
   #fatal(error: Error): void {
@@ -235,6 +245,15 @@ export class Replica implements Service {
     else this.#transfers.start(to, done);
   }
 
+  get founders(): Founders {
+    return this.#membership.founders;
+  }
+
+  changeMembers(change: MemberChange, done: (result: MemberResult) => void): void {
+    if (this.#phase !== 'running') done({ ok: false, ...this.#notRunning() });
+    else this.#membership.change(change, done);
+  }
+
   /** For tests and the simulator. */
   raftStatus(): RaftStatus {
     return this.#loop.raft.status();
@@ -263,11 +282,10 @@ export class Replica implements Service {
     answer({ kind: 'view', view: { state: this.state, index: this.appliedIndex, nowMs } });
   }
 
-  // ---------------------------------------------------------------- the loop's calls
-
   #stepped(): void {
     this.#leadership.notice();
     this.#proposals.pass();
+    this.#membership.stepped();
     this.#reads.pump(this.term, this.#env.clock.now());
   }
 
@@ -275,24 +293,22 @@ export class Replica implements Service {
     this.#reads.serveApplied();
     this.events.tell();
     this.#lessor.watch();
+    this.#membership.turned();
   }
 
-  #scheduleTick(): void {
-    this.#tickTimer = this.#env.clock.after(this.#config.heartbeatMs, () => {
-      this.#scheduleTick();
-      this.#loop.raft.tick();
-      this.#lessor.tick();
-      this.#lessor.watch();
-      this.#waiting.tick();
-      if (++this.#ticks % EXPIRE_TICKS === 0) this.#expireWaiting();
-      this.#loop.wake();
-    });
+  #tick(): void {
+    this.#loop.raft.tick();
+    this.#lessor.tick();
+    this.#lessor.watch();
+    this.#waiting.tick();
+    this.#loop.wake();
   }
 
   #expireWaiting(): void {
     const { leaderWaitMs, requestTimeoutMs } = this.#limits;
     const nowMs = this.#env.clock.now();
     this.#requests.expire(nowMs, leaderWaitMs, requestTimeoutMs);
+    this.#membership.expire();
     this.#reads.expire(nowMs, this.#config.electionTimeoutMs, leaderWaitMs + this.#config.electionTimeoutMs);
   }
 }

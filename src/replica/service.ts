@@ -69,6 +69,44 @@ export interface ClusterStatus {
   readonly members: readonly MemberStatus[];
 }
 
+/** A change of members. `force` skips what guards the availability of the cluster, never what guards its safety. */
+export type MemberChange =
+  | {
+      readonly kind: 'add';
+      readonly id: string;
+      /** Where it listens for its peers, `host:port`. */
+      readonly peer: string;
+      /** Where it answers clients; empty while that is not known. */
+      readonly http: string;
+      /** The random name of its data directory; null when somebody else than the node itself asks. */
+      readonly disk: string | null;
+      /** The member that leaves in the step in which this one becomes a voter. */
+      readonly replaces: string | null;
+      /** Whether the leader makes it a voter by itself once it has caught up. */
+      readonly promote: boolean;
+      readonly force: boolean;
+    }
+  | { readonly kind: 'remove' | 'promote'; readonly id: string; readonly force: boolean };
+
+/** The member that a change was about, as the leader's log had it at `index`. */
+export interface ChangedMember {
+  readonly id: string;
+  /** Its number in Raft, never given to another. */
+  readonly number: number;
+  readonly peer: string;
+  readonly http: string;
+  readonly voter: boolean;
+  /** Whether this very request added it. */
+  readonly created: boolean;
+}
+
+export type MemberResult =
+  | { readonly ok: true; readonly member: ChangedMember; readonly index: number }
+  | { readonly ok: false; readonly code: 'member-not-found' | 'conflict' | Failure['code']; readonly detail: string };
+
+/** Who the members were when the cluster was first started, by their numbers. */
+export type Founders = readonly { readonly number: number; readonly id: string; readonly peer: string }[];
+
 export interface Service {
   /** The four facts of every answer's headers; cheap enough for every request. `leader` is '' while unknown. */
   readonly node: string;
@@ -110,4 +148,11 @@ export interface Service {
         | { ok: false; code: 'member-not-found' | 'no-leader' | 'conflict'; detail: string },
     ) => void,
   ): void;
+  /** What a newcomer has to know to read the log from its beginning. */
+  readonly founders: Founders;
+  /**
+   * Adds, removes or promotes a member, here or by the leader. `done` is called exactly once, after the change is applied or surely
+   * never will be; or with `outcome-unknown`. Repeating a change that was made is answered as done.
+   */
+  changeMembers(change: MemberChange, done: (result: MemberResult) => void): void;
 }

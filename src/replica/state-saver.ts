@@ -4,10 +4,17 @@ import type { ChangeSet, StateMachine } from '../lease/state-machine.ts';
 import type { MemoryStorage } from '../raft/storage.ts';
 import type { ConfState, Index, Term } from '../raft/types.ts';
 import type { ReplicaLimits } from './config.ts';
+import type { Roster } from './roster.ts';
 
 const SUM_MODULUS = 2 ** 48;
 /** Records made ready for the disk in one turn of the event loop; the rest waits for what has arrived meanwhile. */
 const RECORDS_PER_TURN = 256;
+
+/** Who the members are, as Raft counts them and as their peers find them. */
+export interface SavedMembership {
+  readonly conf: ConfState;
+  readonly roster: Roster;
+}
 
 export interface StateSaverSeams {
   readonly clock: Pick<Clock, 'soon'>;
@@ -30,6 +37,7 @@ interface Preparing {
   readonly index: Index;
   readonly term: Term;
   readonly conf: ConfState;
+  readonly roster: Roster;
   count: number;
   sum: number;
   readonly saved: () => void;
@@ -61,26 +69,26 @@ export class StateSaver {
     this.#meta = meta;
   }
 
-  /** Saves if enough has changed. `term` is that of the last applied entry, `conf` the configuration there. */
-  maybeSave(state: StateMachine, term: Term, conf: () => ConfState): void {
+  /** Saves if enough has changed. `term` is that of the last applied entry, `membership` what is in force there. */
+  maybeSave(state: StateMachine, term: Term, membership: () => SavedMembership): void {
     if (this.isSaving) return;
     const { saveAfterRecords, saveAfterEntries } = this.#limits;
     if (state.changedCount < saveAfterRecords && state.appliedIndex - this.#meta.index < saveAfterEntries) return;
-    this.save(state, term, conf(), () => {});
+    this.save(state, term, membership(), () => {});
   }
 
   /**
    * Saves all that has changed until now, whatever changes meanwhile; `saved` when that is on the disk or was given up, at once when it is nothing,
    * never after a failure. Not while one is under way.
    */
-  save(state: StateMachine, term: Term, conf: ConfState, saved: () => void): void {
+  save(state: StateMachine, term: Term, { conf, roster }: SavedMembership, saved: () => void): void {
     const index = state.appliedIndex;
     if (index === this.#meta.index) {
       saved();
       return;
     }
     const { count, sum } = this.#meta;
-    const preparing = { state, changes: state.takeChanges(), records: [], index, term, conf, count, sum, saved };
+    const preparing = { state, changes: state.takeChanges(), records: [], index, term, conf, roster, count, sum, saved };
     this.#preparing = preparing;
     this.#prepare(preparing);
   }
@@ -109,10 +117,10 @@ export class StateSaver {
     else this.#seams.clock.soon(() => this.#prepare(preparing));
   }
 
-  #write({ index, term, conf, count, sum, records, saved }: Preparing): void {
+  #write({ index, term, conf, roster, count, sum, records, saved }: Preparing): void {
     this.#preparing = null;
     this.#writing = true;
-    const meta: ImageMeta = { index, term, conf, count, sum };
+    const meta: ImageMeta = { index, term, conf, roster: roster.encode(this.#seams.codec), count, sum };
     this.#seams.store.saveState(meta, records, (error) => {
       this.#writing = false;
       if (error !== undefined) {

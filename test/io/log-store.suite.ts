@@ -19,6 +19,7 @@ export interface StoreFactory {
   make(): Promise<StoreFixture>;
 }
 
+const ROSTER = Uint8Array.of(1, 2, 3);
 export const CONF: ConfState = { voters: [1, 2, 3], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
 const SUM_MODULUS = 2 ** 48;
 
@@ -79,7 +80,7 @@ export class StateModel {
   }
 
   meta(index: Index, term: Term): ImageMeta {
-    return { index, term, conf: CONF, count: this.records.size, sum: this.#sum };
+    return { index, term, conf: CONF, roster: ROSTER, count: this.records.size, sum: this.#sum };
   }
 
   shown(): [string, string][] {

@@ -2,6 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import { codec } from '../../src/io/codec.ts';
 import { FrameReader, frameOf } from '../../src/io/frame.ts';
+import { PROTOCOL_VERSION } from '../../src/io/transport-hello.ts';
 
 /** The fields of a hello in their order. */
 export type HelloFields = [
@@ -18,7 +19,7 @@ export type HelloFields = [
 
 /** A hello that n1 accepts as n2's. */
 export function honestHello(): HelloFields {
-  return [1, 'blue', 2, 'n2', '127.0.0.1:7802', 'disk-2', 1, 'raw', 1];
+  return [PROTOCOL_VERSION, 'blue', 2, 'n2', '127.0.0.1:7802', 'disk-2', 1, 'raw', 1];
 }
 
 export class RawPeer {

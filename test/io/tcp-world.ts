@@ -1,6 +1,6 @@
 // Real transports on this machine whose every connection runs through a relay, which can hold bytes back and reset connections.
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { PeerInfo, Transport, TransportEvents } from '../../src/env.ts';
+import type { MemberAddress, PeerInfo, Transport, TransportEvents } from '../../src/env.ts';
 import { realClock } from '../../src/io/clock.ts';
 import { codec } from '../../src/io/codec.ts';
 import { realRandom } from '../../src/io/random.ts';
@@ -45,13 +45,14 @@ export class TcpWorld implements TransportWorld {
     return world;
   }
 
-  async open(node: NodeId, more: Partial<TransportOptions> = {}): Promise<TcpTransport> {
+  async open(
+    node: NodeId,
+    { peers, ...more }: Partial<TransportOptions> & { readonly peers?: MemberAddress[] } = {},
+  ): Promise<TcpTransport> {
     const transport = await openTransport({
       self: this.info(node),
       cluster: 'blue',
-      disk: `disk-${node}`,
       listen: { host: HOST, port: 0 },
-      peers: NODES.map((peer) => ({ node: peer, name: `n${peer}`, address: { host: HOST, port: this.#relayPort(node, peer) } })),
       vetPeer: async () => true,
       clock: realClock,
       random: realRandom(),
@@ -59,13 +60,19 @@ export class TcpWorld implements TransportWorld {
       ...(this.#limits === undefined ? {} : { limits: this.#limits }),
       ...more,
     });
+    transport.setMembers(peers ?? NODES.map((peer) => this.member(node, peer)), NODES.length);
     const running: Running = { transport, dead: false };
     this.#running.set(node, running);
     return muted(running);
   }
 
   info(node: NodeId): PeerInfo {
-    return { node, name: `n${node}`, http: `${HOST}:${7800 + node}` };
+    return { node, name: `n${node}`, http: `${HOST}:${7800 + node}`, disk: `disk-${node}` };
+  }
+
+  /** A member as `from` finds it. */
+  member(from: NodeId, node: NodeId, disk: string | null = null): MemberAddress {
+    return { node, name: `n${node}`, peer: `${HOST}:${this.#relayPort(from, node)}`, disk };
   }
 
   /** The port at which `node` itself listens. */
@@ -172,6 +179,7 @@ function muted(running: Running): TcpTransport {
         refused: (peer, reason) => running.dead || events.refused(peer, reason),
       });
     },
+    setMembers: (members, greatest) => running.dead || transport.setMembers(members, greatest),
     send: (to, frame) => !running.dead && transport.send(to, frame),
     close: (done) => transport.close(done),
   } satisfies Transport & { counters: unknown; port: number };

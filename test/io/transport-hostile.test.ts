@@ -193,21 +193,22 @@ test('whoever is no peer of this cluster is told why, and not let in', async () 
     raw.destroy();
     return raw.refusal();
   };
-  expect(await told(changed(0, 2))).toEqual([
+  expect(await told(changed(0, 1))).toEqual([
     'version',
-    'n1 speaks version 1 of the protocol between nodes, the other side version 2; run the same release on both',
+    'n1 speaks version 2 of the protocol between nodes, the other side version 1; run the same release on both',
   ]);
   expect(await told([7] as never)).toEqual(['version', expect.stringContaining('version 7')]);
   expect(await told(changed(1, 'red'))).toEqual([
     'cluster',
     "n1 belongs to cluster blue, n2 to cluster red; check the members' addresses and the data directories",
   ]);
-  expect(await told(changed(3, 'n9'))).toEqual(['member', 'n9 is no member of the cluster that n1 knows (n1, n2, n3); add it there first']);
-  expect(await told(changed(3, '__proto__'))).toEqual(['member', expect.stringContaining('__proto__ is no member')]);
+  const misnamed = "calls itself number 2, but n1 knows that number as n2; check the members' addresses";
+  expect(await told(changed(3, 'n9'))).toEqual(['number', `n9 ${misnamed}`]);
+  expect(await told(changed(3, '__proto__'))).toEqual(['number', `__proto__ ${misnamed}`]);
   expect(await told(changed(3, 'n1'))).toEqual(['number', "n1 met a node that calls itself n1 too; check the members' addresses"]);
   expect(await told(changed(2, 3))).toEqual([
     'number',
-    'n2 calls itself number 3, but n1 knows it as number 2; start both with the same list of members',
+    "n2 calls itself number 3, but n1 knows that number as n3; check the members' addresses",
   ]);
   expect(await told(changed(6, 3))).toEqual(['number', expect.stringContaining('met where one expected somebody else')]);
   expect(seen.changes).toEqual([]);
@@ -225,11 +226,11 @@ test('a node whose data directory was emptied or replaced is told at once, by na
   const second = await started(2);
   expect(await world.until(() => first.seen.changes.length === 1 && second.seen.changes.length === 1)).toBe(true);
   world.kill(2);
-  const emptied = await started(2, { disk: 'another' });
+  const emptied = await started(2, { self: { node: 2, name: 'n2', http: '127.0.0.1:7802', disk: 'another' } });
   expect(await world.until(() => emptied.seen.refusals.length > 0)).toBe(true);
   await world.pass(500);
   expect(emptied.seen.refusals).toEqual([
-    'n1: n2 is known to n1 with another data directory; its own was emptied or replaced. Restore the old one, or remove the member and add it as a new one',
+    'n1: n2 is known to n1 with another data directory; its own was emptied or replaced. Restore the old one; or remove the member (leasehold member remove n2) and let it join anew as a new one, with an empty directory (leasehold node … --join URL)',
   ]);
   expect(emptied.seen.changes).toEqual([]);
   expect(first.seen.changes).toEqual(['up n2', 'down n2']);

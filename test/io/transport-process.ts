@@ -6,16 +6,15 @@ import { openTransport } from '../../src/io/transport.ts';
 
 const [port = 0, firstPort = 0] = process.argv.slice(2).map(Number);
 const transport = await openTransport({
-  self: { node: 2, name: 'n2', http: '127.0.0.1:7802' },
+  self: { node: 2, name: 'n2', http: '127.0.0.1:7802', disk: 'disk-2' },
   cluster: 'blue',
-  disk: 'disk-2',
   listen: { host: '127.0.0.1', port },
-  peers: [{ node: 1, name: 'n1', address: { host: '127.0.0.1', port: firstPort } }],
   vetPeer: async () => true,
   clock: realClock,
   random: realRandom(),
   codec,
 });
+transport.setMembers([{ node: 1, name: 'n1', peer: `127.0.0.1:${firstPort}`, disk: null }], 2);
 transport.start({
   frame: (from, frame) => transport.send(from, frame),
   up: () => process.stdout.write('up\n'),

@@ -89,7 +89,7 @@ export function everyFrame(from: NodeId, to: NodeId): PeerFrame[] {
             kind: 'conf-change',
             term: 7,
             index: 12,
-            change: { v1: false, transition: 'auto', changes: [{ type: 'add-learner', node: 4 }] },
+            change: { v1: false, transition: 'auto', changes: [{ type: 'add-learner', node: 4 }], context: data },
           },
         ],
       },
@@ -122,9 +122,11 @@ export function everyFrame(from: NodeId, to: NodeId): PeerFrame[] {
       ],
       last: null,
     },
-    { kind: 'image', term: 7, id: 1, position: 1, records: [], last: { index: 100, term: 6, conf, count: 1, sum: 2 ** 47 } },
+    { kind: 'image', term: 7, id: 1, position: 1, records: [], last: { index: 100, term: 6, conf, roster: data, count: 1, sum: 2 ** 47 } },
     { kind: 'image-ack', id: 1, position: -1 },
     { kind: 'image-ack', id: 1, position: 2 },
+    { kind: 'member-change', term: 7, id: 4, change: data },
+    { kind: 'member-reply', id: 4, reply: data },
   ];
 }
 

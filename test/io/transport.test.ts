@@ -4,7 +4,7 @@ import { createServer, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { PeerFrame, TransportEvents } from '../../src/env.ts';
-import type { TcpTransport, TransportOptions } from '../../src/io/transport.ts';
+import type { TcpTransport } from '../../src/io/transport.ts';
 import { honestHello, RawPeer } from './raw-peer.ts';
 import { TcpWorld } from './tcp-world.ts';
 import { transportSuite } from './transport.suite.ts';
@@ -48,7 +48,7 @@ afterEach(async () => {
   await world.end();
 });
 
-async function started(node: number, more: Partial<TransportOptions> = {}): Promise<{ transport: TcpTransport; seen: Seen }> {
+async function started(node: number, more: Parameters<TcpWorld['open']>[1] = {}): Promise<{ transport: TcpTransport; seen: Seen }> {
   const transport = await world.open(node, more);
   const seen = new Seen();
   transport.start(seen);
@@ -74,7 +74,7 @@ test('the port is free again when close has called back', async () => {
 });
 
 test('a process killed with SIGKILL is seen down within milliseconds, and up again once its successor runs', async () => {
-  const { transport, seen } = await started(1, { peers: [{ node: 2, name: 'n2', address: { host: '127.0.0.1', port: 1 } }] });
+  const { transport, seen } = await started(1, { peers: [{ node: 2, name: 'n2', peer: '127.0.0.1:1', disk: null }] });
   const script = fileURLToPath(new URL('./transport-process.ts', import.meta.url));
   const spawned = () =>
     spawn(process.execPath, ['--import', 'tsx', script, '0', String(transport.port)], { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -181,10 +181,10 @@ test('a younger process takes the place of an older one at once, an attempt that
 
 test('when two nodes dial each other at once, the attempt of the lower number goes on unless it has become old', async () => {
   const deaf = await listening();
-  const deafAddress = { host: '127.0.0.1', port: deaf.port };
+  const peers = [{ node: 2, name: 'n2', peer: `127.0.0.1:${deaf.port}`, disk: null }];
   try {
     const limits = { precedenceMs: 400 };
-    const first = await started(1, { limits, peers: [{ node: 2, name: 'n2', address: deafAddress }] });
+    const first = await started(1, { limits, peers });
     expect(await world.until(() => deaf.connections() === 1)).toBe(true);
     await world.pass(50);
     const yielding = await RawPeer.connect(first.transport.port);
@@ -194,7 +194,7 @@ test('when two nodes dial each other at once, the attempt of the lower number go
     await later.greet();
     expect(await later.until(() => first.seen.changes.length === 1)).toBe(true);
 
-    const third = await started(3, { limits, peers: [{ node: 2, name: 'n2', address: deafAddress }] });
+    const third = await started(3, { limits, peers });
     expect(await world.until(() => deaf.connections() === 2)).toBe(true);
     await world.pass(50);
     const lower = await RawPeer.connect(third.transport.port);

@@ -25,11 +25,15 @@ const conf: fc.Arbitrary<ConfState> = fc.record({
   learnersNext: ids,
   autoLeave: flag,
 });
-const change: fc.Arbitrary<ConfChange> = fc.record({
-  v1: flag,
-  transition: fc.constantFrom('auto', 'implicit', 'explicit'),
-  changes: fc.array(fc.record({ type: fc.constantFrom('add-voter', 'add-learner', 'remove', 'update'), node }), { maxLength: 4 }),
-});
+const change: fc.Arbitrary<ConfChange> = fc.record(
+  {
+    v1: flag,
+    transition: fc.constantFrom('auto', 'implicit', 'explicit'),
+    changes: fc.array(fc.record({ type: fc.constantFrom('add-voter', 'add-learner', 'remove', 'update'), node }), { maxLength: 4 }),
+    context: fc.uint8Array({ maxLength: 20 }),
+  },
+  { requiredKeys: ['v1', 'transition', 'changes'] },
+);
 
 /** Contiguous entries behind `index`, of terms from `logTerm` to `term`. */
 const append: fc.Arbitrary<PeerMessage> = fc
@@ -72,7 +76,7 @@ const raft = fc.oneof(
   message('read-index-response', fc.record({ index: whole, context: whole })),
 );
 
-const meta: fc.Arbitrary<ImageMeta> = fc.record({ index: whole, term: whole, conf, count: whole, sum: whole });
+const meta: fc.Arbitrary<ImageMeta> = fc.record({ index: whole, term: whole, conf, roster: bytes, count: whole, sum: whole });
 const text = fc.string({ unit: 'grapheme', maxLength: 40 });
 const frames: fc.Arbitrary<PeerFrame> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('raft' as const), message: raft }) },
@@ -179,7 +183,7 @@ test('local messages and proposals have no form on the network, and unknown kind
   const propose: PeerFrame = { kind: 'raft', message: { kind: 'propose', from: SENDER, to: RECEIVER, term: 0, payloads: [] } };
   expect(() => new Wire(SENDER, codec, FRAME_MAX_BYTES).encode(propose)).toThrow(RangeError);
   const known = new Set(everyFrame(SENDER, RECEIVER).map((frame) => bytesOf(frame).kind));
-  expect(known.size).toBe(19);
+  expect(known.size).toBe(21);
   const bodies = everyFrame(SENDER, RECEIVER).map((frame) => bytesOf(frame).body);
   for (let kind = 0; kind < 256; kind++) {
     if (known.has(kind)) continue;
@@ -187,14 +191,18 @@ test('local messages and proposals have no form on the network, and unknown kind
   }
 });
 
+const ROSTER = Uint8Array.of(1);
+
 test('fields of the wrong shape are refused', () => {
   const good: [number, unknown[]][] = [
     [16, [1, [Uint8Array.of(1)]]],
     [17, [1, [2], 'overloaded']],
     [18, [1, 2]],
     [19, [1, 2, 3.5]],
-    [20, [1, 2, 3, [['a', null]], [1, 2, [[1], [], [], [], false], 3, 4]]],
+    [20, [1, 2, 3, [['a', null]], [1, 2, [[1], [], [], [], false], ROSTER, 3, 4]]],
     [21, [1, 2]],
+    [22, [1, 2, Uint8Array.of(1)]],
+    [23, [1, Uint8Array.of(1)]],
   ];
   const odd: unknown[] = [
     null,
@@ -232,9 +240,10 @@ test('fields of the wrong shape are refused', () => {
   for (const value of [[1], ['text'], [null], 'text', null, 7]) replaced(16, 1, value);
   for (const value of [['x'], [[1, null]], [['a', 'b']], [['a', null, null]], 7]) replaced(20, 3, value);
   for (const value of [
-    [1, 2, [[2, 1], [], [], [], false], 3, 4],
-    [1, 2, [[0], [], [], [], false], 3, 4],
-    [1, 2, [[], [], [], [], 0], 3, 4],
+    [1, 2, [[2, 1], [], [], [], false], ROSTER, 3, 4],
+    [1, 2, [[0], [], [], [], false], ROSTER, 3, 4],
+    [1, 2, [[], [], [], [], 0], ROSTER, 3, 4],
+    [1, 2, [[], [], [], [], false], 'roster', 3, 4],
     7,
     [],
   ]) {

@@ -3,10 +3,11 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { codec } from '../../src/io/codec.ts';
 import type { Command } from '../../src/lease/commands.ts';
 import { StateMachine } from '../../src/lease/state-machine.ts';
-import type { Entry } from '../../src/raft/types.ts';
+import { EMPTY_CONF_STATE, type Entry } from '../../src/raft/types.ts';
 import { Applier } from '../../src/replica/applier.ts';
 import { seal } from '../../src/replica/envelope.ts';
 import { Requests } from '../../src/replica/requests.ts';
+import { Roster } from '../../src/replica/roster.ts';
 import type { Settled } from '../../src/replica/service.ts';
 
 const OWN = { node: 2, incarnation: 5 };
@@ -28,12 +29,12 @@ beforeEach(() => {
     OWN,
     requests,
     {
-      applyConfChange: () => {},
+      applyConfChange: () => EMPTY_CONF_STATE,
+      membersChanged: () => {},
       termApplied: (term) => applied.push(term, applier.index),
       orphaned: (outcome) => orphaned.push(outcome.kind),
     },
-    new StateMachine({ vacated: () => {} }),
-    0,
+    { state: new StateMachine({ vacated: () => {} }), term: 0, roster: Roster.founded([]) },
   );
   requests.add(GRANT, 0, false, (outcome) => settled.push(outcome));
 });
@@ -68,7 +69,7 @@ describe('a request of this node', () => {
 
   test('that was sent has an unknown outcome once an image has taken the place of the state: it may be in what was jumped over', () => {
     requests.takeUnsent(1, 1, 1_000);
-    applier.replace(new StateMachine({ vacated: () => {} }), 1);
+    applier.replace({ state: new StateMachine({ vacated: () => {} }), term: 1, roster: Roster.founded([]) });
     expect(settled).toMatchObject([{ kind: 'failed', failure: { definite: false } }]);
     expect(requests.hasUnsent).toBe(false);
   });

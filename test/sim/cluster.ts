@@ -149,7 +149,7 @@ export class Cluster {
     this.#host.envFault?.reopened?.(node.disk);
     const store = this.#open(node, process, random);
     if (store === null) return;
-    const transport = new SimTransport({ node: id, name, http: `${name}:http` }, this.network, process, (from, frame) =>
+    const transport = new SimTransport({ node: id, name, http: `${name}:http`, disk: `disk-${id}` }, this.network, process, (from, frame) =>
       this.#tell(name, `gets ${describeFrame(frame)} from n${from}`, 'detail'),
     );
     const clock = new SimClock(this.#scheduler, process, random, this.#plan.clocks[id - 1] ?? STEADY_CLOCK);
@@ -160,7 +160,8 @@ export class Cluster {
         node: id,
         name,
         http: `${name}:http`,
-        members: this.ids.map((member) => ({ node: member, name: `n${member}`, peer: `n${member}:peer` })),
+        disk: `disk-${id}`,
+        founders: this.ids.map((member) => ({ node: member, name: `n${member}`, peer: `n${member}:peer` })),
         heartbeatMs: this.#plan.heartbeatMs,
         electionTimeoutMs: this.#plan.electionTimeoutMs,
         limits: this.#plan.limits,

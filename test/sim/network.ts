@@ -23,6 +23,11 @@ export interface NetworkMood {
 /** One end of the network: the transport of one life of one node. */
 export interface Endpoint {
   readonly info: PeerInfo;
+  /** Whether it tries to reach that node by itself. */
+  dials(peer: NodeId): boolean;
+  /** Why it turns a peer away for good; null when it does not. */
+  objection(peer: PeerInfo): string | null;
+  refused(by: NodeId, reason: string): void;
   up(peer: PeerInfo, epoch: number): void;
   down(peer: NodeId, epoch: number): void;
   /** `epoch` null: by whatever connection stands now. */
@@ -60,6 +65,7 @@ export class Network {
   readonly #random: SeededRandom;
   readonly #observer: NetworkObserver;
   readonly #endpoints = new Map<NodeId, Endpoint>();
+  readonly #disks = new Map<NodeId, string>();
   readonly #links = new Map<number, Link>();
   readonly #directions = new Map<number, Direction>();
   #epoch = 0;
@@ -75,7 +81,19 @@ export class Network {
   join(endpoint: Endpoint): void {
     const node = endpoint.info.node;
     this.#endpoints.set(node, endpoint);
+    this.#disks.set(node, endpoint.info.disk);
     for (const other of this.#endpoints.keys()) if (other !== node) this.#dial(node, other);
+  }
+
+  /** An end knows other members than before: it tries to reach those that it has no connection to. */
+  dialAll(endpoint: Endpoint): void {
+    const node = endpoint.info.node;
+    for (const other of this.#endpoints.keys()) if (other !== node) this.#dial(node, other);
+  }
+
+  /** The disk on which a node was started last. */
+  diskOf(node: NodeId): string | undefined {
+    return this.#disks.get(node);
   }
 
   /**
@@ -166,6 +184,18 @@ export class Network {
       const first = this.#endpoints.get(one);
       const second = this.#endpoints.get(other);
       if (first === undefined || second === undefined) return;
+      if (!first.dials(other) && !second.dials(one)) return;
+      const refusals = [
+        { by: first, whom: second },
+        { by: second, whom: first },
+      ].flatMap(({ by, whom }) => {
+        const reason = by.objection(whom.info);
+        return reason === null ? [] : [() => whom.refused(by.info.node, reason)];
+      });
+      if (refusals.length > 0) {
+        for (const tell of refusals) this.#scheduler.after(this.#delayMs(), tell);
+        return;
+      }
       if (this.#direction(one, other).blocked || this.#direction(other, one).blocked) return;
       this.#epoch += 1;
       link.epoch = this.#epoch;

@@ -1,5 +1,5 @@
 // Twin of src/io/transport.ts: one node's end of the simulated network.
-import type { PeerFrame, PeerInfo, Transport, TransportEvents } from '../../src/env.ts';
+import type { MemberAddress, PeerFrame, PeerInfo, Transport, TransportEvents } from '../../src/env.ts';
 import type { NodeId } from '../../src/raft/types.ts';
 import type { Endpoint, Network } from './network.ts';
 import type { Process } from './process.ts';
@@ -12,6 +12,8 @@ export class SimTransport implements Transport, Endpoint {
   readonly #delivered: (from: NodeId, frame: PeerFrame) => void;
   /** The connection that stands to each peer, by its epoch, as this process knows it. */
   readonly #standing = new Map<NodeId, number>();
+  #members: readonly MemberAddress[] = [];
+  #greatest: NodeId = 0;
   #events: TransportEvents | null = null;
   #closed = false;
 
@@ -26,6 +28,38 @@ export class SimTransport implements Transport, Endpoint {
     if (this.#events !== null) throw new Error('transport: started twice');
     this.#events = events;
     this.#network.join(this);
+  }
+
+  setMembers(members: readonly MemberAddress[], greatest: NodeId): void {
+    this.#members = members;
+    this.#greatest = greatest;
+    if (this.#events === null || this.#closed) return;
+    for (const peer of [...this.#standing.keys()]) {
+      const member = members.find((known) => known.node === peer);
+      if (member === undefined ? peer > greatest : member.disk === null || this.#network.diskOf(peer) === member.disk) continue;
+      // What was sent already still arrives there; it is told at its next attempt why this was the last.
+      this.#standing.delete(peer);
+      this.#network.reset(this.info.node, peer);
+      this.#events?.down(peer);
+    }
+    this.#network.dialAll(this);
+  }
+
+  /** A member is dialled; a stranger with a greater number than is known here may come by itself. */
+  dials(peer: NodeId): boolean {
+    return this.#members.some((member) => member.node === peer);
+  }
+
+  objection(peer: PeerInfo): string | null {
+    const member = this.#members.find((known) => known.node === peer.node);
+    if (member === undefined) return peer.node > this.#greatest ? null : `${peer.name} (number ${peer.node}) is no member any more`;
+    return member.disk === null || member.disk === peer.disk ? null : `${peer.name} is known with another data directory`;
+  }
+
+  refused(by: NodeId, reason: string): void {
+    this.#process.callWhenAwake(() => {
+      if (!this.#closed) this.#events?.refused(by, reason);
+    });
   }
 
   send(to: NodeId, frame: PeerFrame): boolean {

@@ -46,12 +46,16 @@ class SimWorld implements TransportWorld {
   async open(node: NodeId): Promise<Transport> {
     const process = new Process(this.#scheduler, enter);
     const transport = new SimTransport(this.info(node), this.#network, process, () => {});
+    transport.setMembers(
+      [1, 2, 3].map((member) => ({ node: member, name: `n${member}`, peer: `n${member}:1`, disk: null })),
+      3,
+    );
     this.#running.set(node, { process, transport });
     return transport;
   }
 
   info(node: NodeId): PeerInfo {
-    return { node, name: `n${node}`, http: `n${node}:http` };
+    return { node, name: `n${node}`, http: `n${node}:http`, disk: `disk-${node}` };
   }
 
   kill(node: NodeId): void {

@@ -151,6 +151,10 @@ export function describeFrame(frame: PeerFrame): string {
       return `image term=${frame.term} id=${frame.id} position=${frame.position} records=${frame.records.length}${frame.last === null ? '' : ` last at=${frame.last.index}`}`;
     case 'image-ack':
       return `image-ack id=${frame.id} position=${frame.position}`;
+    case 'member-change':
+      return `member-change term=${frame.term} id=${frame.id}`;
+    case 'member-reply':
+      return `member-reply id=${frame.id}`;
   }
 }
 
