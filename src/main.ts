@@ -1,8 +1,8 @@
 // Builds a real node from its configuration; the one file that knows everybody.
-import { createHash } from 'node:crypto';
 import { createServer } from './api/server.ts';
-import type { Address, NodeConfig } from './config.ts';
-import type { Env } from './env.ts';
+import { addressText, type NodeConfig } from './config.ts';
+import { checkFlags, type Enrolment, enrol } from './enrolment.ts';
+import type { Env, LogStore } from './env.ts';
 import { realClock } from './io/clock.ts';
 import { checksum, codec } from './io/codec.ts';
 import { openLogStore } from './io/log-store.ts';
@@ -11,7 +11,9 @@ import { openTransport } from './io/transport.ts';
 import { type Embedded, embed } from './library/embedded.ts';
 import type { ManagerSettings } from './library/manager.ts';
 import type { ReplicaEvent } from './replica/config.ts';
+import { decodePuts } from './replica/member-codec.ts';
 import { Replica } from './replica/replica.ts';
+import { Roster } from './replica/roster.ts';
 
 export { LoopDelay } from './io/loop-delay.ts';
 
@@ -34,10 +36,9 @@ export async function startNode(
   events: NodeEvents = { line: () => {} },
   settings: ManagerSettings = {},
 ): Promise<RunningNode> {
-  const members = numberMembers(config);
-  const self = members.find((member) => member.name === config.id);
-  if (self === undefined) throw new Error(`${config.id} is not among the members ${members.map((member) => member.name).join(', ')}`);
   const http = addressText(config.http);
+  const place = await enrol(config);
+  const { seat, directoryCluster, networkCluster } = place;
 
   // What has been opened is closed again, last first, when a later step fails or the node ends.
   const opened: (() => Promise<void>)[] = [];
@@ -45,15 +46,17 @@ export async function startNode(
     for (const close of opened.splice(0).reverse()) await close();
   };
   try {
-    const store = await openLogStore({ directory: config.dataDir, cluster: directoryCluster(members), node: config.id, codec, checksum });
+    const store = await openLogStore({ directory: config.dataDir, cluster: directoryCluster, node: config.id, seat, codec, checksum });
     opened.push(() => settled((done) => store.close(done)));
+    checkFlags(config, place, namesIn(store, place));
+    const self = { node: seat.node, name: config.id, http, disk: store.disk };
     const transport = await openTransport({
-      self: { node: self.node, name: config.id, http },
-      cluster: networkCluster(members),
-      disk: store.disk,
+      self,
+      cluster: networkCluster,
       listen: config.peer,
-      peers: members.filter((member) => member !== self).map(({ node, name, address }) => ({ node, name, address })),
-      vetPeer: async (name, disk) => (await store.rememberPeer(name, disk)) !== 'different',
+      // Newer members have told the log on which disk they are, before they met anybody.
+      vetPeer: async (name, disk, node) =>
+        !seat.founders.some((founder) => founder.node === node) || (await store.rememberPeer(name, disk)) !== 'different',
       clock: realClock,
       random: realRandom(),
       codec,
@@ -66,10 +69,9 @@ export async function startNode(
       fail = resolve;
     });
     const replica = new Replica(env, {
-      node: self.node,
-      name: config.id,
-      http,
-      members: members.map(({ node, name, address }) => ({ node, name, peer: addressText(address) })),
+      ...self,
+      founders: seat.founders,
+      peerAddresses: place.moved,
       heartbeatMs: config.heartbeatMs,
       electionTimeoutMs: config.electionTimeoutMs,
       onEvent: teller(config.id, events),
@@ -110,34 +112,11 @@ async function closeInOrder(replica: Replica, closeServer: () => Promise<void>):
   await stopped;
 }
 
-interface NumberedMember {
-  readonly node: number;
-  readonly name: string;
-  readonly address: Address;
-}
-
-/** The first members of a cluster are numbered in the order of their names, the same on every node. */
-function numberMembers(config: NodeConfig): NumberedMember[] {
-  return [...config.members]
-    .sort((a, b) => (a.id < b.id ? -1 : 1))
-    .map((member, position) => ({ node: position + 1, name: member.id, address: member.peer }));
-}
-
-/** What a data directory is checked against: the names alone, so that a cluster may move to other addresses with its data. */
-function directoryCluster(members: readonly NumberedMember[]): string {
-  return digest(members.map((member) => member.name));
-}
-
-/**
- * What a peer is checked against: names and addresses, so that two young clusters of the same names, whose addresses got crossed,
- * do not take each other's nodes for their own. Later each node knows the other's data directory as well.
- */
-function networkCluster(members: readonly NumberedMember[]): string {
-  return digest(members.map((member) => [member.name, addressText(member.address)]));
-}
-
-function digest(value: unknown): string {
-  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 32);
+/** Every name that the saved list of members, or a change of it in the log, has. */
+function namesIn({ recovered }: LogStore, { seat }: Enrolment): string[] {
+  const { members } = Roster.decode(recovered.image.roster, seat.founders, codec);
+  const added = recovered.entries.flatMap((entry) => (entry.kind === 'conf-change' ? decodePuts(entry.change.context, codec) : []));
+  return [...members, ...added].map((member) => member.name);
 }
 
 /** Puts what an operator wants to see into lines; that nobody leads is news only where somebody did. */
@@ -155,10 +134,6 @@ function teller(id: string, { line }: NodeEvents): (event: ReplicaEvent) => void
     }
     knewLeader = event.kind === 'role' ? event.leader !== '' : knewLeader;
   };
-}
-
-function addressText({ host, port }: Address): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 function settled(run: (done: (error?: Error) => void) => void): Promise<void> {

@@ -18,6 +18,7 @@ import { kvRoutes } from './kv-routes.ts';
 import { leaseListRoutes } from './lease-list-routes.ts';
 import { leaseRoutes } from './lease-routes.ts';
 import { lessorRoutes } from './lessor-routes.ts';
+import { memberRoutes } from './member-routes.ts';
 import { pinRoutes } from './pin-routes.ts';
 import { checkQuery, parseQuery } from './query.ts';
 import { txnRoutes } from './txn-routes.ts';
@@ -133,6 +134,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   txnRoutes(server, api);
   batchRoutes(server, api);
   clusterRoutes(server, api);
+  memberRoutes(server, api);
   healthRoutes(server, api);
   return fastify;
 }

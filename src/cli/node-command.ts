@@ -1,10 +1,10 @@
 // `leasehold node`: one node, from its flags to its last line. The only command that builds a real node.
 import type { Command } from 'commander';
-import { DEFAULT_TIMINGS, type NodeConfig } from '../config.ts';
+import { addressText, DEFAULT_TIMINGS, type NodeConfig } from '../config.ts';
 import type { LoopDelay } from '../main.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Finish, Io } from './session.ts';
-import { address, addressText, durationOption, memberId, members, UsageError } from './values.ts';
+import { address, durationOption, endpoints, memberId, members, UsageError } from './values.ts';
 
 /** A node that has not stopped by then is ended: its peers have long stopped waiting for it. */
 const STOP_MS = 15_000;
@@ -13,21 +13,27 @@ interface Flags {
   readonly id: string;
   readonly http: NodeConfig['http'];
   readonly peer: NodeConfig['peer'];
-  readonly members: NodeConfig['members'];
+  readonly members?: NodeConfig['members'];
+  readonly join?: NodeConfig['join'];
   readonly data: string;
   readonly heartbeat: number;
   readonly electionTimeout: number;
 }
 
-/** Adds `node` to `program`. `--join` (instead of `--members`) has its place here once membership can change. */
+const MEMBERSHIP_HELP = `
+--members and --join are for the first start. After it the data directory knows the cluster, and the cluster's log says who its
+members are; either flag may stay or go.`;
+
+/** Adds `node` to `program`. */
 export function addNodeCommand(program: Command, io: Io, finish: Finish): void {
   const command = program
     .command('node')
     .description('run one node of a cluster')
-    .requiredOption('--id <id>', 'its name, one of --members', memberId)
+    .requiredOption('--id <id>', 'its name', memberId)
     .requiredOption('--http <host:port>', 'where it answers clients', address)
     .requiredOption('--peer <host:port>', 'where it listens for its peers', address)
-    .requiredOption('--members <list>', 'all members of the cluster, itself included: n1=host:port,n2=host:port,n3=host:port', members)
+    .option('--members <list>', 'all members of a new cluster, itself included: n1=host:port,n2=host:port,n3=host:port', members)
+    .option('--join <urls>', 'instead of --members: nodes of a running cluster, which takes this one in: URL[,URL…]', endpoints)
     .requiredOption('--data <dir>', 'its data directory, for no other node and no other use')
     .addOption(durationOption('--heartbeat <duration>', 'between two heartbeats of the leader', `${DEFAULT_TIMINGS.heartbeatMs}ms`))
     .addOption(
@@ -36,16 +42,19 @@ export function addNodeCommand(program: Command, io: Io, finish: Finish): void {
         'least silence after which a leader counts as lost',
         `${DEFAULT_TIMINGS.electionTimeoutMs}ms`,
       ),
-    );
+    )
+    .addHelpText('after', MEMBERSHIP_HELP);
   command.action(async () => finish(await runNode(configOf(command.opts<Flags>()), io)));
 }
 
 /** Checks what no single flag can know. Throws `UsageError`. */
 export function configOf(flags: Flags): NodeConfig {
-  const { id, http, peer, heartbeat, electionTimeout } = flags;
-  if (!flags.members.some((member) => member.id === id))
+  const { id, http, peer, heartbeat, electionTimeout, members: founders = [], join = [] } = flags;
+  if (founders.length > 0 && join.length > 0)
+    throw new UsageError('--members is for the nodes of a new cluster, --join for one that comes to a running cluster: give one of them');
+  if (founders.length > 0 && !founders.some((member) => member.id === id))
     throw new UsageError(
-      `--id ${id} is not among --members (${flags.members.map((member) => member.id).join(', ')}): add ${id}=${addressText(peer)}`,
+      `--id ${id} is not among --members (${founders.map((member) => member.id).join(', ')}): add ${id}=${addressText(peer)}`,
     );
   if (addressText(http) === addressText(peer))
     throw new UsageError(`--http and --peer are both ${addressText(http)}: give them different ports`);
@@ -53,7 +62,7 @@ export function configOf(flags: Flags): NodeConfig {
   if (heartbeat < 1) throw new UsageError('--heartbeat must be at least 1ms');
   if (electionTimeout < 3 * heartbeat)
     throw new UsageError(`--election-timeout ${electionTimeout}ms must be at least three heartbeats (${3 * heartbeat}ms)`);
-  return { id, http, peer, members: flags.members, dataDir: flags.data, heartbeatMs: heartbeat, electionTimeoutMs: electionTimeout };
+  return { id, http, peer, members: founders, join, dataDir: flags.data, heartbeatMs: heartbeat, electionTimeoutMs: electionTimeout };
 }
 
 /** Runs a node until a signal, the parent's end or its own failure; gives the exit code. */

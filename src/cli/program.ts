@@ -8,6 +8,7 @@ import { EXIT, EXIT_HELP } from './exit-codes.ts';
 import { addExplainCommand } from './explain-command.ts';
 import { addKvCommands } from './kv-commands.ts';
 import { addLessorCommands } from './lessor-commands.ts';
+import { addMemberCommands } from './member-commands.ts';
 import { addNodeCommand } from './node-command.ts';
 import { addRunCommand } from './run-command.ts';
 import type { Io } from './session.ts';
@@ -31,6 +32,7 @@ export async function runCommandLine(argv: readonly string[], io: Io): Promise<n
   addClusterCommand(program, io, finish);
   addNodeCommand(program, io, finish);
   addClusterCommands(program, io, finish);
+  addMemberCommands(program, io, finish);
   addClaimCommands(program, io, finish);
   addExplainCommand(program, io, finish);
   addRunCommand(program, io, finish);

@@ -1,6 +1,6 @@
 // Reads the values of flags and arguments: durations, addresses, members, lease names, endpoints. Each throws `UsageError` with what would do.
 import { Option } from 'commander';
-import type { Address } from '../config.ts';
+import { type Address, addressOf, addressText } from '../config.ts';
 
 /** The command line is wrong in a way that its writer can mend; the message says how. */
 export class UsageError extends Error {
@@ -43,15 +43,9 @@ export const index = integerIn(0, Number.MAX_SAFE_INTEGER);
 
 /** `host:port`; the host may be a name, an IPv4 address or an IPv6 address in brackets. */
 export function address(text: string): Address {
-  const match = /^(\[[0-9a-fA-F:.]+\]|[^\s:/@[\]]+):(\d{1,5})$/.exec(text);
-  if (match?.[1] === undefined || match[2] === undefined)
-    throw new UsageError(`"${text}" is no address: write host:port, as in 127.0.0.1:7801`);
-  return { host: match[1].replace(/^\[|\]$/g, ''), port: port(match[2]) };
-}
-
-/** The inverse of `address`. */
-export function addressText({ host, port: number }: Address): string {
-  return host.includes(':') ? `[${host}]:${number}` : `${host}:${number}`;
+  const read = addressOf(text);
+  if (read === null) throw new UsageError(`"${text}" is no address: write host:port, as in 127.0.0.1:7801`);
+  return read;
 }
 
 /** A member's name. */

@@ -1,6 +1,6 @@
 // Requests and replies about the cluster itself, under /v1/cluster.
 import Type, { type Static } from 'typebox';
-import { Count, CountOrNull, Name, Strict, TextOrNull } from './shapes.ts';
+import { Count, CountOrNull, MemberId, Name, PeerAddress, Strict, TextOrNull } from './shapes.ts';
 
 /** Body of `POST /v1/cluster/transfer`; without `to` the best follower is chosen. */
 export const TransferBody = Strict({ to: Type.Optional(Name) });
@@ -44,6 +44,45 @@ export const ClusterReply = Type.Object({
 });
 /** Static side of {@link ClusterReply}. */
 export type ClusterReply = Static<typeof ClusterReply>;
+
+/** The path of the members. */
+export const MEMBER_PATH = '/v1/cluster/members';
+
+/** Body of `POST /v1/cluster/members`: the new member begins as a learner. */
+export const AddMemberBody = Strict({
+  id: MemberId,
+  /** Where it listens for its peers, `host:port`. */
+  peer: PeerAddress,
+  /** Where it answers clients, `host:port`. */
+  http: Type.Optional(PeerAddress),
+  /** The member that leaves in the step in which this one becomes a voter. */
+  replaces: Type.Optional(MemberId),
+  /** Whether it becomes a voter by itself once it has caught up; true unless said otherwise. */
+  promote: Type.Optional(Type.Boolean()),
+  /** The name of its data directory: sent by the node itself when it joins. */
+  disk: Type.Optional(Type.String({ minLength: 1, maxLength: 64, pattern: '^[0-9a-f]+$' })),
+});
+/** Static side of {@link AddMemberBody}. */
+export type AddMemberBody = Static<typeof AddMemberBody>;
+
+/** The path of one member. */
+export const MemberPath = Strict({ id: MemberId });
+
+/** A founder in an answer. */
+const FounderShape = Type.Object({ number: Count, id: Type.String(), peer: Type.String() });
+
+/** Answer of `POST /v1/cluster/members` and of a promotion. `founders` is where the cluster's log begins, for a node that joins. */
+export const MemberReply = Type.Object({
+  id: Type.String(),
+  number: Count,
+  peer: Type.String(),
+  http: Type.String(),
+  voter: Type.Boolean(),
+  founders: Type.Array(FounderShape),
+  index: Count,
+});
+/** Static side of {@link MemberReply}. */
+export type MemberReply = Static<typeof MemberReply>;
 
 /** Answer of `/livez` and `/readyz`. */
 export const HealthReply = Type.Object({ status: Type.Literal('ok') });

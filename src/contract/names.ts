@@ -10,6 +10,12 @@ export const KEY_RULE = `1 to ${KEY_MAX_BYTES} bytes without control characters`
 /** What a lease id must be, for people. */
 export const LEASE_ID_RULE = 'a decimal string from "1" to "9223372036854775807"';
 
+/** What a node's id must be, for people. */
+export const MEMBER_ID_RULE = 'letters, digits, - and _, at most 63 of them, beginning with a letter or digit';
+
+/** What an address must be, for people. */
+export const ADDRESS_RULE = 'host:port, an IPv6 host in brackets, at most 255 characters';
+
 const LEASE_ID_MAX = '9223372036854775807';
 
 /** Length of `text` in UTF-8 bytes, or -1 when it holds half a surrogate pair and so has no UTF-8 form. */
@@ -69,6 +75,17 @@ export function isLeaseIdOrNone(text: string): boolean {
   }
   if (text.length > 1 && text.startsWith('0')) return false;
   return text.length < LEASE_ID_MAX.length || text <= LEASE_ID_MAX;
+}
+
+/** Whether `text` can be a node's id. */
+export function isMemberId(text: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/.test(text);
+}
+
+/** Whether `text` is `host:port`. */
+export function isAddress(text: string): boolean {
+  const port = Number(/^(?:\[[0-9a-fA-F:.]+\]|[^\s:/@[\]]+):(\d{1,5})$/.exec(text)?.[1]);
+  return text.length <= 255 && port >= 1 && port <= 65_535;
 }
 
 function fits(text: string, maxBytes: number): boolean {

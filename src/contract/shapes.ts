@@ -10,6 +10,12 @@ export function Strict<Fields extends TProperties>(fields: Fields): TObject<Fiel
 /** A namespace, model, lease, holder or entity by the general rule. */
 export const Name = Type.String({ format: 'name' });
 
+/** A node's id. */
+export const MemberId = Type.String({ format: 'member-id' });
+
+/** Where a node listens, `host:port`. */
+export const PeerAddress = Type.String({ format: 'address' });
+
 /** A key of the store. */
 export const StoreKey = Type.String({ format: 'store-key' });
 

@@ -7,7 +7,7 @@ import type { Loop } from './loop.ts';
 import { MemberChanges } from './member-changes.ts';
 import { decodeChange, encodeReply, type MemberReply } from './member-codec.ts';
 import { MemberRequests } from './member-requests.ts';
-import type { Failure, Founders, MemberChange, MemberResult } from './service.ts';
+import type { Failure, MemberChange, MemberResult } from './service.ts';
 import type { Transfers } from './transfers.ts';
 
 /** Between the news that this node was removed and its end: answers that are on their way still arrive. */
@@ -54,10 +54,6 @@ export class Membership {
       decide: (change, answer) => this.#changes.decide(change, answer),
     });
     view.setMembers(loop.applier.roster.members);
-  }
-
-  get founders(): Founders {
-    return this.#config.founders.map(({ node, name, peer }) => ({ number: node, id: name, peer }));
   }
 
   get hasOtherVoters(): boolean {

@@ -36,6 +36,7 @@ export class Replica implements Service {
   readonly #reads: Reads;
   readonly #waiting: Waiting;
   readonly events: EventLog;
+  readonly founders: Founders;
   readonly #lessor: PrimaryLessor;
   readonly #transfers: Transfers;
   readonly #membership: Membership;
@@ -47,6 +48,7 @@ export class Replica implements Service {
   constructor(env: Env, config: ReplicaConfig) {
     this.#env = env;
     this.#config = config;
+    this.founders = config.founders.map(({ node, name, peer }) => ({ number: node, id: name, peer }));
     this.#limits = { ...DEFAULT_LIMITS, ...config.limits };
     this.#ticks = new Ticks(env.clock, config.heartbeatMs, { tick: () => this.#tick(), look: () => this.#expireWaiting() });
     this.#view = new ClusterView(config, env.clock);
@@ -75,12 +77,8 @@ export class Replica implements Service {
     const { raft } = this.#loop;
     const wake = () => this.#loop.wake();
     const propose = (command: Command, done: () => void): void => this.#proposeOnce(command, done);
-    this.#lessor = new PrimaryLessor(
-      env.clock,
-      { state: () => this.state, propose },
-      config.electionTimeoutMs,
-      this.#limits.maxExpiryBatch,
-    );
+    const lessorHost = { state: () => this.state, propose };
+    this.#lessor = new PrimaryLessor(env.clock, lessorHost, config.electionTimeoutMs, this.#limits.maxExpiryBatch);
     const judge = { lessor: this.#lessor, view: this.#view, propose };
     this.#waiting = new Waiting(env.clock, life, this, judge, Math.ceil(config.electionTimeoutMs / config.heartbeatMs));
     this.#proposals = new Proposals(raft, this.#loop.writer, this.#requests, this.#limits, env.transport, this.#view, this.#lessor, wake);
@@ -108,8 +106,6 @@ export class Replica implements Service {
     this.#peers = new PeerInputs(this.#loop, this.#view, this.#leadership, this.#requests, parts);
   }
 
-  // ---------------------------------------------------------------- life
-
   /** Reads the saved state, then takes part, unless it was told to stop by then. `ready` gets the error when the state cannot be read. */
   start(ready: (error?: Error) => void): void {
     this.#loop.start((error) => {
@@ -122,10 +118,11 @@ export class Replica implements Service {
       this.#phase = 'running';
       this.events.startAfter(this.state.lastEvent, this.appliedIndex);
       this.#membership.begin();
+      const isAlive = () => this.#phase === 'running' || this.#phase === 'stopping';
       this.#env.transport.start({
-        frame: (from, frame) => this.#isAlive && this.#peers.frame(from, frame),
-        up: (peer) => this.#isAlive && this.#peers.up(peer),
-        down: (peer) => this.#isAlive && this.#peers.down(peer),
+        frame: (from, frame) => isAlive() && this.#peers.frame(from, frame),
+        up: (peer) => isAlive() && this.#peers.up(peer),
+        down: (peer) => isAlive() && this.#peers.down(peer),
         refused: (peer, reason) => this.#fatal(new Error(`${this.#view.nameOf(peer)} refuses this node: ${reason}`)),
       });
       this.#ticks.start();
@@ -187,12 +184,6 @@ export class Replica implements Service {
     this.#config.onFatal(error);
   }
 
-  get #isAlive(): boolean {
-    return this.#phase === 'running' || this.#phase === 'stopping';
-  }
-
-  // ---------------------------------------------------------------- the service
-
   get node(): string {
     return this.#config.name;
   }
@@ -222,11 +213,9 @@ export class Replica implements Service {
   }
 
   read(consistency: 'linearizable' | 'stale', answer: ReadAnswer): void {
-    if (this.#phase !== 'running') {
-      answer({ kind: 'failed', failure: this.#notRunning() });
-    } else if (consistency === 'stale') {
-      this.#serve(answer, this.#lessor.now());
-    } else {
+    if (this.#phase !== 'running') answer({ kind: 'failed', failure: this.#notRunning() });
+    else if (consistency === 'stale') this.#serve(answer, this.#lessor.now());
+    else {
       this.#reads.add(answer, this.#env.clock.now());
       this.#loop.wake();
     }
@@ -243,10 +232,6 @@ export class Replica implements Service {
   transfer(to: string | null, done: (result: TransferResult) => void): void {
     if (this.#phase !== 'running') done({ ok: false, code: 'no-leader', detail: this.#notRunning().detail });
     else this.#transfers.start(to, done);
-  }
-
-  get founders(): Founders {
-    return this.#membership.founders;
   }
 
   changeMembers(change: MemberChange, done: (result: MemberResult) => void): void {

@@ -6,7 +6,17 @@ import type { Command, LeaseKey } from '../../src/lease/commands.ts';
 import { StateMachine } from '../../src/lease/state-machine.ts';
 import { ClaimWaits } from '../../src/replica/claim-waits.ts';
 import { EventLog } from '../../src/replica/event-log.ts';
-import { appliedAs, type ClusterStatus, type Failure, type ReadResult, type Service, type Settled } from '../../src/replica/service.ts';
+import {
+  appliedAs,
+  type ClusterStatus,
+  type Failure,
+  type Founders,
+  type MemberChange,
+  type MemberResult,
+  type ReadResult,
+  type Service,
+  type Settled,
+} from '../../src/replica/service.ts';
 
 interface Watcher {
   readonly key: LeaseKey;
@@ -34,6 +44,14 @@ export class LocalService implements Service {
   transferResult: TransferResult = { ok: true, leader: 'n2', term: 4 };
   /** Whom the last transfer named. */
   transferredTo: string | null = null;
+  memberResult: MemberResult = {
+    ok: true,
+    member: { id: 'n4', number: 4, peer: '127.0.0.1:7904', http: '', voter: false, created: true },
+    index: 9,
+  };
+  /** The last change of members that was asked for. */
+  memberChange: MemberChange | null = null;
+  readonly founders: Founders = [{ number: 1, id: 'n1', peer: '127.0.0.1:7901' }];
   /** Commands in the order in which they were applied. */
   readonly applied: Command[] = [];
   readonly events = new EventLog(EVENTS_KEPT, EVENT_BYTES_KEPT);
@@ -170,6 +188,11 @@ export class LocalService implements Service {
   transfer(to: string | null, done: (result: TransferResult) => void): void {
     this.transferredTo = to;
     done(this.transferResult);
+  }
+
+  changeMembers(change: MemberChange, done: (result: MemberResult) => void): void {
+    this.memberChange = change;
+    done(this.memberResult);
   }
 
   #apply(command: Command): Settled {

@@ -1,6 +1,7 @@
 // What people may write for durations, addresses, members, leases and endpoints.
 import { describe, expect, test } from 'vitest';
-import { address, addressText, durationMs, endpoints, integerIn, leaseName, members, modelName, UsageError } from '../../src/cli/values.ts';
+import { address, durationMs, endpoints, integerIn, leaseName, members, modelName, UsageError } from '../../src/cli/values.ts';
+import { addressText } from '../../src/config.ts';
 
 test.each([
   ['15s', 15_000],
