@@ -30,8 +30,8 @@ export interface NodeConfig {
    * the log says who the members are. Empty for a node that joins, and possible for one that has been started before.
    */
   readonly members: readonly { readonly id: string; readonly peer: Address }[];
-  /** URLs of nodes of a running cluster, any of which takes this one in at its first start; empty for none. */
-  readonly join: readonly string[];
+  /** URLs of nodes of a running cluster, any of which takes this one in at its first start. */
+  readonly join?: readonly string[];
   readonly dataDir: string;
   /** Milliseconds between two heartbeats, which is one tick. */
   readonly heartbeatMs: number;

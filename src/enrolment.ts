@@ -28,7 +28,7 @@ export interface Enrolment {
  * `LeaseholdError` when a running cluster refuses to take the node in.
  */
 export async function enrol(config: NodeConfig): Promise<Enrolment> {
-  const { id, members, join, dataDir } = config;
+  const { id, members, join = [], dataDir } = config;
   const known = await reserveDirectory(dataDir, id);
   const fromFlags = members.length === 0 ? null : foundingSeat(id, members);
   if (known.seat !== null) return enrolment(known.seat, movedFounders(known.seat, fromFlags));
@@ -71,7 +71,7 @@ function movedFounders({ founders }: Seat, flags: Seat | null): Map<NodeId, stri
   return moved;
 }
 
-async function askToJoin({ id, peer, http, join }: NodeConfig, disk: string): Promise<Seat> {
+async function askToJoin({ id, peer, http, join = [] }: NodeConfig, disk: string): Promise<Seat> {
   const caller = new HttpCaller({ endpoints: join, patienceMs: JOIN_PATIENCE_MS });
   try {
     const body: AddMemberBody = { id, peer: addressText(peer), http: addressText(http), disk };

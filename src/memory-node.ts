@@ -38,7 +38,8 @@ export async function startMemoryNode(options: MemoryNodeOptions = {}): Promise<
       node: 1,
       name: 'memory',
       http: '',
-      members: [{ node: 1, name: 'memory', peer: '' }],
+      disk: 'memory',
+      founders: [{ node: 1, name: 'memory', peer: '' }],
       // There is no disk to fail and no cluster to refuse it: an error here is a fault of ours, and nobody may go on with it.
       onFatal: (error) => {
         throw error;

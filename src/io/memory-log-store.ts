@@ -10,7 +10,7 @@ const SUM_MODULUS = 2 ** 48;
 /** What a memory store holds; opening it anew is a restart of its node. */
 export class MemoryDisk {
   hardState: HardState = EMPTY_HARD_STATE;
-  image: ImageMeta = { index: 0, term: 0, conf: EMPTY_CONF_STATE, count: 0, sum: 0 };
+  image: ImageMeta = { index: 0, term: 0, conf: EMPTY_CONF_STATE, roster: new Uint8Array(0), count: 0, sum: 0 };
   state = new Map<string, Uint8Array>();
   /** The position before the first entry. Invariant: not behind the image. */
   preceding: { readonly index: Index; readonly term: Term } = { index: 0, term: 0 };

@@ -39,7 +39,8 @@ export class VirtualNode {
         node: id,
         name: `n${id}`,
         http: '',
-        members: IDS.map((node) => ({ node, name: `n${node}`, peer: '' })),
+        disk: `disk-${id}`,
+        founders: IDS.map((node) => ({ node, name: `n${node}`, peer: '' })),
         heartbeatMs: 50,
         electionTimeoutMs: ELECTION_MS,
         onFatal: (error) => {
@@ -162,6 +163,7 @@ export class VirtualCluster {
 
   #transport(id: number): Transport {
     return {
+      setMembers: () => {},
       start: (events) => {
         for (const other of this.#events.keys()) {
           this.clock.soon(() => {
@@ -191,5 +193,5 @@ export class VirtualCluster {
 }
 
 function infoOf(id: number): PeerInfo {
-  return { node: id, name: `n${id}`, http: '' };
+  return { node: id, name: `n${id}`, http: '', disk: `disk-${id}` };
 }

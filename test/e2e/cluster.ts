@@ -1,4 +1,4 @@
-// Three real nodes for a test, each a process of its own, spoken to over HTTP and through the command line.
+// Real nodes for a test, three at first, each a process of its own, spoken to over HTTP and through the command line.
 import { join } from 'node:path';
 import { type Ended, freePorts, freshDirectory, leasehold, type Process, until } from './processes.ts';
 
@@ -13,13 +13,16 @@ export interface Answer {
 export class TestNode {
   readonly id: string;
   readonly url: string;
+  /** Where its peers find it. */
+  readonly peer: string;
   readonly argv: readonly string[];
   readonly dataDir: string;
   process: Process;
 
-  constructor(id: string, url: string, dataDir: string, argv: readonly string[]) {
+  constructor(id: string, url: string, peer: string, dataDir: string, argv: readonly string[]) {
     this.id = id;
     this.url = url;
+    this.peer = peer;
     this.dataDir = dataDir;
     this.argv = argv;
     this.process = leasehold(argv);
@@ -53,41 +56,61 @@ export class TestNode {
   }
 }
 
-/** A cluster of three with free ports and fresh directories. */
-export class TestCluster {
-  readonly nodes: readonly TestNode[];
+/** Where a node is to be: its addresses as `host:port`, and its data directory. */
+export interface Place {
+  readonly http: string;
+  readonly peer: string;
+  readonly dataDir: string;
+}
 
-  private constructor(nodes: readonly TestNode[]) {
-    this.nodes = nodes;
+const PLACES = 10;
+
+/** A cluster of three with free ports and fresh directories, and places for more nodes. */
+export class TestCluster {
+  nodes: TestNode[] = [];
+  readonly #firstPort: number;
+  readonly #directory = freshDirectory();
+
+  private constructor(firstPort: number) {
+    this.#firstPort = firstPort;
   }
 
   /** Starts them, and waits until one leads and all know it. */
   static async start(): Promise<TestCluster> {
-    const first = await freePorts(6);
-    const directory = freshDirectory();
+    const cluster = new TestCluster(await freePorts(2 * PLACES));
     const ids = ['n1', 'n2', 'n3'];
-    const members = ids.map((id, position) => `${id}=127.0.0.1:${first + 3 + position}`).join(',');
-    const nodes = ids.map((id, position) => {
-      const http = `127.0.0.1:${first + position}`;
-      const dataDir = join(directory, id);
-      const argv = [
-        'node',
-        '--id',
-        id,
-        '--http',
-        http,
-        '--peer',
-        `127.0.0.1:${first + 3 + position}`,
-        '--members',
-        members,
-        '--data',
-        dataDir,
-      ];
-      return new TestNode(id, `http://${http}`, dataDir, argv);
-    });
-    const cluster = new TestCluster(nodes);
+    const members = ids.map((id) => `${id}=${cluster.place(id).peer}`).join(',');
+    cluster.nodes = ids.map((id) => cluster.#start(id, ['--members', members]));
     await cluster.agreed();
     return cluster;
+  }
+
+  /** The place of the node `n` and a number from 1 to {@link PLACES}. */
+  place(id: string): Place {
+    const position = Number(id.slice(1)) - 1;
+    return {
+      http: `127.0.0.1:${this.#firstPort + position}`,
+      peer: `127.0.0.1:${this.#firstPort + PLACES + position}`,
+      dataDir: join(this.#directory, id),
+    };
+  }
+
+  /** Starts a node that joins the others. */
+  addNode(id: string): TestNode {
+    const node = this.#start(id, ['--join', this.endpoints]);
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** The node is no part of the cluster any more. */
+  forget(node: TestNode): void {
+    this.nodes = this.nodes.filter((each) => each !== node);
+  }
+
+  #start(id: string, flags: readonly string[]): TestNode {
+    const { http, peer, dataDir } = this.place(id);
+    const argv = ['node', '--id', id, '--http', http, '--peer', peer, ...flags, '--data', dataDir];
+    return new TestNode(id, `http://${http}`, peer, dataDir, argv);
   }
 
   get endpoints(): string {

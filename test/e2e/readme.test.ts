@@ -5,14 +5,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { endAll, freePorts, freshDirectory, leasehold, Process, ROOT } from './processes.ts';
 
 const FIRST_PORT = 7801;
+const FIRST_PEER_PORT = 7901;
 
 let httpPort = 0;
 let data = '';
 
 beforeAll(async () => {
-  httpPort = await freePorts(6);
+  httpPort = await freePorts(8);
   data = freshDirectory();
-  const cluster = leasehold(['cluster', '--data', data, '--http-port', String(httpPort), '--peer-port', String(httpPort + 3)]);
+  const cluster = leasehold(['cluster', '--data', data, '--http-port', String(httpPort), '--peer-port', String(httpPort + 4)]);
   for (const words of ['n1 answers', 'n2 answers', 'n3 answers', /n[123] leads term \d+/]) await cluster.says(words);
 });
 afterAll(endAll);
@@ -28,8 +29,13 @@ function blocksOf(path: string): string[] {
 
 /** The same commands against the test's cluster: its ports in place of the default ones, and its data directory for chaos. */
 function moved(script: string): string {
-  return [0, 1, 2]
-    .reduce((text, node) => text.replaceAll(`:${FIRST_PORT + node}`, `:${httpPort + node}`), script)
+  return [0, 1, 2, 3]
+    .reduce(
+      (text, node) =>
+        text.replaceAll(`:${FIRST_PORT + node}`, `:${httpPort + node}`).replaceAll(`:${FIRST_PEER_PORT + node}`, `:${httpPort + 4 + node}`),
+      script,
+    )
+    .replaceAll('./data/', `${data}/`)
     .replaceAll(/^(npm run) (chaos .*?)( +#.*)?$/gm, `$1 --silent $2 --data ${data}`)
     .replaceAll('curl ', 'curl -sS --max-time 20 ');
 }
@@ -86,7 +92,10 @@ describe('cluster/README.md', () => {
       .join('\n')
       .replace(/^npm start.*$/m, '');
     const { code, out, err } = await run(`${commands}\n`);
-    expect({ code, out, err }).toMatchObject({ code: 0, out: expect.stringMatching(/n2 \(pid \d+\) goes on/) });
+    expect({ code, out, err }).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/n2 \(pid \d+\) goes on[\s\S]*n4 \(number 4\) votes[\s\S]*n4 is removed/),
+    });
   });
 
   test('its node command line is the one that the cluster command uses', () => {
