@@ -182,15 +182,15 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'the applied index is saved apart from the data: that of the entry before',
     file: 'replica/state-saver.ts',
-    find: 'const meta: ImageMeta = { index, term, conf, count, sum };',
-    replace: 'const meta: ImageMeta = { index: index - 1, term, conf, count, sum };',
+    find: 'const meta: ImageMeta = { index, term,',
+    replace: 'const meta: ImageMeta = { index: index - 1, term,',
     suites: [SIM],
   },
   {
     title: 'a state received from the leader does not replace the own one',
     file: 'replica/loop.ts',
-    find: 'this.applier.replace(received.state, meta.term);',
-    replace: '',
+    find: 'this.applier.replace({ state, term',
+    replace: 'void state;\n    this.applier.replace({ state: this.applier.state, term',
     suites: [SIM],
   },
   {
