@@ -18,6 +18,7 @@ const META: ImageMeta = {
   index: 2,
   term: 1,
   conf: EMPTY_CONF_STATE,
+  roster: new Uint8Array(0),
   count: RECORDS.length,
   sum: RECORDS.reduce((sum, [name, content]) => sum + checksum(name, content as Uint8Array), 0),
 };

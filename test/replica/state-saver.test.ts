@@ -7,10 +7,12 @@ import { StateMachine } from '../../src/lease/state-machine.ts';
 import { MemoryStorage } from '../../src/raft/storage.ts';
 import { EMPTY_CONF_STATE } from '../../src/raft/types.ts';
 import { DEFAULT_LIMITS } from '../../src/replica/config.ts';
+import { Roster } from '../../src/replica/roster.ts';
 import { StateSaver } from '../../src/replica/state-saver.ts';
 import { dumped } from '../lease/log.ts';
 
-const NO_IMAGE: ImageMeta = { index: 0, term: 0, conf: EMPTY_CONF_STATE, count: 0, sum: 0 };
+const NO_IMAGE: ImageMeta = { index: 0, term: 0, conf: EMPTY_CONF_STATE, roster: new Uint8Array(0), count: 0, sum: 0 };
+const MEMBERSHIP = { conf: EMPTY_CONF_STATE, roster: Roster.founded([]) };
 /** Far more than is made ready in one turn; far fewer than would take long. */
 const TURN_RECORDS_MAX = 512;
 const RECORDS = 50_000;
@@ -94,7 +96,7 @@ describe('with fifty thousand changed records', () => {
   test('no turn handles more than a few hundred, and what changes meanwhile waits for the next save', () => {
     const asItWas = dumped(state);
     const begunAt = index;
-    saver.save(state, 1, EMPTY_CONF_STATE, () => undefined);
+    saver.save(state, 1, MEMBERSHIP, () => undefined);
     let most = encoded;
     for (let at = 0; writes.length === 0; at += 1) {
       // Some of these were made ready already, others were not, and one is new.
@@ -111,15 +113,15 @@ describe('with fifty thousand changed records', () => {
     expect(savedAt).toEqual([begunAt]);
 
     const later = dumped(state);
-    saver.save(state, 1, EMPTY_CONF_STATE, () => undefined);
+    saver.save(state, 1, MEMBERSHIP, () => undefined);
     while (writes.length === 1) turn();
     expect(dumped(onDisk().state)).toBe(later);
   });
 
   test('a second save does not begin while one is being made ready or written', () => {
-    saver.save(state, 1, EMPTY_CONF_STATE, () => undefined);
+    saver.save(state, 1, MEMBERSHIP, () => undefined);
     apply({ kind: 'release', key: key(0), holder: 'alice', fence: null });
-    saver.maybeSave(state, 1, () => EMPTY_CONF_STATE);
+    saver.maybeSave(state, 1, () => MEMBERSHIP);
     expect(saver.isSaving).toBe(true);
     while (writes.length === 0) turn();
     expect(saver.isSaving).toBe(true);
@@ -129,7 +131,7 @@ describe('with fifty thousand changed records', () => {
 
   test('one that is given up while it is made ready is never written, and whoever waits for it is told', () => {
     let told = 0;
-    saver.save(state, 1, EMPTY_CONF_STATE, () => {
+    saver.save(state, 1, MEMBERSHIP, () => {
       told += 1;
     });
     turn();
@@ -142,11 +144,11 @@ describe('with fifty thousand changed records', () => {
 
 test('a small save takes no turn, and nothing is saved where nothing was applied', () => {
   apply({ kind: 'claim', key: key(1), holder: 'alice', durationMs: 60_000 });
-  saver.save(state, 1, EMPTY_CONF_STATE, () => undefined);
+  saver.save(state, 1, MEMBERSHIP, () => undefined);
   expect([turns.length, writes.length]).toEqual([0, 1]);
   writes[0]?.done();
   let told = 0;
-  saver.save(state, 1, EMPTY_CONF_STATE, () => {
+  saver.save(state, 1, MEMBERSHIP, () => {
     told += 1;
   });
   expect([told, writes.length]).toEqual([1, 1]);
