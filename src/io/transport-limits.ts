@@ -16,6 +16,8 @@ export interface TransportLimits {
   readonly greetingsMax: number;
   /** All incoming connections; the system refuses more. */
   readonly connectionsMax: number;
+  /** Peers that this node does not find among the members yet, but that may be newer ones. */
+  readonly strangersMax: number;
   /** How long a frame may take to arrive once it has begun. */
   readonly partialFrameMaxMs: number;
   /** A connection on which nothing could be written for this long is given up. */
@@ -42,6 +44,7 @@ export const TRANSPORT_LIMITS: TransportLimits = {
   greetingMaxMs: 5_000,
   greetingsMax: 64,
   connectionsMax: 256,
+  strangersMax: 16,
   partialFrameMaxMs: 30_000,
   stuckMaxMs: 10_000,
   redialLeastMs: 20,

@@ -87,6 +87,8 @@ class Sockets implements TcpTransport, GreetingOwner {
   #startedMs = 0;
   /** Whether any peer has ever accepted this process. */
   #met = false;
+  /** Whether the members that this node knows of are of a time before it was one. */
+  #isNewcomer = false;
   #stopSweeping: Cancel = () => {};
   /** Who waits for the end; null before close. */
   #closing: (() => void)[] | null = null;
@@ -139,6 +141,7 @@ class Sockets implements TcpTransport, GreetingOwner {
     if (this.#closing !== null) return;
     this.#house.members = members.filter((member) => member.node !== this.#house.self.node);
     this.#house.greatest = greatest;
+    this.#isNewcomer = !members.some((member) => member.node === this.#house.self.node);
     if (this.#events !== null) this.#meetMembers();
   }
 
@@ -217,7 +220,10 @@ class Sockets implements TcpTransport, GreetingOwner {
 
   heard(greeting: Greeting, hello: Hello): boolean {
     const { node, name } = hello.peer;
-    return (this.#peers.get(node) ?? this.#addPeer(node, name, null))?.heard(greeting, hello) ?? false;
+    const { members, limits } = this.#house;
+    // Whoever is no member now was one of these until the log told more.
+    const hasRoom = this.#peers.size < members.length + limits.strangersMax;
+    return (this.#peers.get(node) ?? (hasRoom ? this.#addPeer(node, name, null) : undefined))?.heard(greeting, hello) ?? false;
   }
 
   accepted(greeting: Greeting, hello: Hello): void {
@@ -239,6 +245,8 @@ class Sockets implements TcpTransport, GreetingOwner {
    */
   #tell(node: NodeId, refusal: Refusal): void {
     const { clock, limits } = this.#house;
+    // Where an old member was, somebody else may be by now.
+    if (refusal.code === 'number' && this.#isNewcomer) return;
     if (refusal.code !== 'directory' && refusal.code !== 'removed' && (this.#met || clock.now() - this.#startedMs < limits.refusalGraceMs))
       return;
     const key = `${node} ${refusal.text}`;

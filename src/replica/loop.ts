@@ -58,6 +58,8 @@ export class Loop {
   readonly #imageSender: ImageSender;
   readonly #imageReceiver: ImageReceiver;
   readonly #images: ReceivedImages;
+  /** The members as of the save that was begun last. */
+  #savedRoster: Roster;
   /** Messages of peers that wait for the next turn. */
   #arrived: PeerMessage[] = [];
   #isAlive = false;
@@ -84,6 +86,7 @@ export class Loop {
       },
       { state: this.#newState(), term: image.term, roster: recoverRoster(env, config.founders) },
     );
+    this.#savedRoster = this.applier.roster;
     this.writer = new LogWriter(env.store, storage, {
       release: (messages) => this.#release(messages),
       install: (snapshot, hardState, done) => this.#install(snapshot, hardState, done),
@@ -130,8 +133,6 @@ export class Loop {
     else this.#saver.save(this.applier.state, this.applier.term, this.#membership(), done);
   }
 
-  // ---------------------------------------------------------------- inputs
-
   take(from: NodeId, frame: PeerFrame & { readonly kind: 'raft' | 'image' | 'image-ack' }): void {
     if (frame.kind === 'raft') {
       this.#arrived.push(frame.message);
@@ -171,8 +172,6 @@ export class Loop {
     });
   }
 
-  // ---------------------------------------------------------------- the turn
-
   #turn(): void {
     const arrived = this.#arrived;
     this.#arrived = [];
@@ -191,7 +190,16 @@ export class Loop {
     if (!this.#isAlive) return;
     if (!this.writer.isInstalling) this.#images.drop();
     this.#host.turned();
-    if (!this.writer.isInstalling) this.#saver.maybeSave(this.applier.state, this.applier.term, () => this.#membership());
+    if (!this.writer.isInstalling) this.#maybeSave();
+  }
+
+  /** A change of members is saved at once: who forgot in a crash that it was committed would wait for the vote of a member that has left. */
+  #maybeSave(): void {
+    const { state, term, roster } = this.applier;
+    const isNews = roster !== this.#savedRoster && !this.#saver.isSaving;
+    if (isNews) this.#savedRoster = roster;
+    if (isNews) this.#saver.save(state, term, this.#membership(), () => {});
+    else this.#saver.maybeSave(state, term, () => this.#membership());
   }
 
   #step(message: PeerMessage): void {
@@ -257,8 +265,6 @@ export class Loop {
     this.wake();
   }
 
-  // ---------------------------------------------------------------- images
-
   #newState(): StateMachine {
     return new StateMachine(this.#host);
   }
@@ -284,6 +290,7 @@ export class Loop {
   #installed({ state, meta }: ReceivedImage): void {
     const roster = Roster.decode(meta.roster, this.#founders, this.#env.codec);
     this.applier.replace({ state, term: meta.term, roster });
+    this.#savedRoster = roster;
     this.#saver.replaced(meta);
     this.#host.membersChanged(meta.index, meta.term);
     this.#host.stateReplaced(meta);

@@ -4,7 +4,7 @@ import type { RawNode } from '../raft/raw-node.ts';
 import type { ConfChange, Index, NodeId, Term } from '../raft/types.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { encodePuts, type Member, type MemberReply } from './member-codec.ts';
-import { type Decision, decide, nextPromotion, type Situation } from './member-rules.ts';
+import { type Decision, decide, nextStep, type Situation } from './member-rules.ts';
 import type { Roster } from './roster.ts';
 import type { MemberChange } from './service.ts';
 import type { Transfers } from './transfers.ts';
@@ -12,9 +12,12 @@ import type { Transfers } from './transfers.ts';
 /** A member that lacks more entries than this has not caught up. A tenth of what is kept for it, so that the log does not run away from it. */
 const CURRENT_WITHIN_ENTRIES = 2_000;
 
-const BUSY = 'Another change of members is under way. Try again when it is done.';
-const NOT_READY = 'The leader is new and has not committed anything yet. Try again.';
-const MOVING = 'Leadership is being handed over, because the leader is to go. Try again.';
+type Later = MemberReply & { readonly kind: 'later' };
+/** Looks between two attempts to hand over of the leader's own accord: each one that fails costs a moment without proposals. */
+const HAND_OVER_LOOKS = 50;
+const BUSY: Later = { kind: 'later', detail: 'Another change of members is under way. Try again when it is done.', moves: false };
+const NOT_READY: Later = { kind: 'later', detail: 'The leader is new and has not committed anything yet. Try again.', moves: true };
+const MOVING: Later = { kind: 'later', detail: 'Leadership is being handed over, because the leader is to go. Try again.', moves: true };
 
 interface ChangeUnderWay {
   readonly index: Index;
@@ -41,6 +44,7 @@ export class MemberChanges {
   readonly #silenceMs: number;
   #underWay: ChangeUnderWay | null = null;
   #handingOver = false;
+  #looksUntilHandOver = 0;
 
   /** A member that was not heard for `silenceMs` counts as lost. */
   constructor(raft: RawNode, view: ClusterView, codec: Codec, transfers: Transfers, silenceMs: number, host: MemberChangesHost) {
@@ -55,15 +59,18 @@ export class MemberChanges {
   /** Decides about a change on the leader. `answer` is called once, or never when leadership is lost. */
   decide(change: MemberChange, answer: (reply: MemberReply) => void): void {
     const obstacle = this.#obstacle();
-    if (obstacle !== null) answer({ kind: 'later', detail: obstacle });
+    if (obstacle !== null) answer(obstacle);
     else this.#carryOut(decide(change, this.#situation()), change.kind === 'add', answer);
   }
 
   /** Once in a while: a learner that has caught up becomes a voter, if it is to. */
   promoteNext(): void {
+    this.#looksUntilHandOver--;
     if (this.#raft.role !== 'leader' || this.#obstacle() !== null) return;
-    const decision = nextPromotion(this.#situation());
-    if (decision !== null) this.#carryOut(decision, false, null);
+    const decision = nextStep(this.#situation());
+    if (decision === null || (decision.kind === 'hand-over' && this.#looksUntilHandOver > 0)) return;
+    if (decision.kind === 'hand-over') this.#looksUntilHandOver = HAND_OVER_LOOKS;
+    this.#carryOut(decision, false, null);
   }
 
   /** A change was applied here. */
@@ -84,7 +91,7 @@ export class MemberChanges {
   }
 
   /** Why nothing can be changed now. Section 6: one change at a time, none before the leader has applied an entry of its own term. */
-  #obstacle(): string | null {
+  #obstacle(): Later | null {
     const raft = this.#raft;
     if (this.#host.appliedTerm() !== raft.term) return NOT_READY;
     if (this.#handingOver) return MOVING;
@@ -121,7 +128,7 @@ export class MemberChanges {
     const last = this.#raft.unapplied().at(-1);
     // While leadership is handed over nothing is taken; what does not fit has become an empty entry.
     if (result !== 'ok' || last?.kind !== 'conf-change' || last.change !== change) {
-      answer?.({ kind: 'later', detail: BUSY });
+      answer?.(BUSY);
       return;
     }
     const isNew = created && roster.get(decision.node) === undefined;
@@ -148,7 +155,7 @@ export class MemberChanges {
     this.#handingOver = true;
     this.#transfers.start(null, (result) => {
       this.#handingOver = false;
-      if (result.ok || result.code === 'no-leader') answer?.({ kind: 'later', detail: MOVING });
+      if (result.ok || result.code === 'no-leader') answer?.(MOVING);
       else answer?.({ kind: 'refused', code: 'conflict', detail: `the leader is to go, but could not hand over: ${result.detail}` });
     });
   }

@@ -19,11 +19,14 @@ export interface Member {
   readonly replaces: NodeId;
 }
 
-/** How the leader answers a node that asks for a change. `later`: not now, ask again while there is time; the reason is for people. */
+/**
+ * How the leader answers a node that asks for a change. `later`: not now, ask again while there is time, which is longer while leadership
+ * `moves`; the reason is for people.
+ */
 export type MemberReply =
   | { readonly kind: 'done'; readonly member: Member; readonly voter: boolean; readonly created: boolean; readonly index: number }
   | { readonly kind: 'refused'; readonly code: 'conflict' | 'member-not-found'; readonly detail: string }
-  | { readonly kind: 'later'; readonly detail: string };
+  | { readonly kind: 'later'; readonly detail: string; readonly moves: boolean };
 
 export function memberTuple({ node, name, peer, http, disk, promote, replaces }: Member): unknown[] {
   return [node, name, peer, http, disk, promote, replaces];
@@ -96,7 +99,7 @@ export function encodeReply(reply: MemberReply, codec: Codec): Uint8Array {
     case 'refused':
       return codec.encode([reply.kind, reply.code, reply.detail]);
     case 'later':
-      return codec.encode([reply.kind, reply.detail]);
+      return codec.encode([reply.kind, reply.detail, reply.moves]);
   }
 }
 
@@ -109,7 +112,7 @@ export function decodeReply(bytes: Uint8Array, codec: Codec): MemberReply {
     case 'refused':
       return { kind, code: second === 'member-not-found' ? second : 'conflict', detail: text(third) };
     case 'later':
-      return { kind, detail: text(second) };
+      return { kind, detail: text(second), moves: third === true };
     default:
       throw new Error(`no answer to a change of members is called ${String(kind)}`);
   }

@@ -18,6 +18,8 @@ interface PendingChange {
   wasLost: boolean;
   /** Why it was put off, when it was; then it is asked again at the next look. */
   reason: string | null;
+  /** Leadership was moving when it was put off: then it waits as long as a change that may have been made. */
+  isMoving: boolean;
 }
 
 export interface MemberRequestsHost {
@@ -57,7 +59,15 @@ export class MemberRequests {
       done({ ok: false, code: 'overloaded', detail: 'Too many changes of members are waiting here. Try again later.' });
       return;
     }
-    const pending: PendingChange = { change, done, sinceMs: this.#clock.now(), askedTerm: 0, wasLost: false, reason: null };
+    const pending: PendingChange = {
+      change,
+      done,
+      sinceMs: this.#clock.now(),
+      askedTerm: 0,
+      wasLost: false,
+      reason: null,
+      isMoving: false,
+    };
     this.#pending.set(this.#nextId++, pending);
   }
 
@@ -91,6 +101,7 @@ export class MemberRequests {
     if (reply.kind === 'later') {
       pending.askedTerm = 0;
       pending.reason = reply.detail;
+      pending.isMoving = reply.moves;
       return;
     }
     this.#pending.delete(id);
@@ -113,7 +124,8 @@ export class MemberRequests {
     for (const [id, pending] of [...this.#pending]) {
       const waitedMs = nowMs - pending.sinceMs;
       const mayBeMade = pending.wasLost || pending.askedTerm !== 0;
-      if (waitedMs >= (mayBeMade ? requestTimeoutMs : leaderWaitMs)) this.#give(id, pending, failureOf(pending, mayBeMade));
+      if (waitedMs >= (mayBeMade || pending.isMoving ? requestTimeoutMs : leaderWaitMs))
+        this.#give(id, pending, failureOf(pending, mayBeMade));
       else pending.reason = null;
     }
   }

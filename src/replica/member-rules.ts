@@ -39,15 +39,23 @@ export function decide(change: MemberChange, situation: Situation): Decision {
   }
 }
 
-/** What to do next of its own accord: the first learner that has caught up and is to become a voter; null for nothing. */
-export function nextPromotion(situation: Situation): Decision | null {
-  const { roster, conf } = situation;
+/**
+ * What to do next of its own accord: make the first learner a voter that is to be one and has caught up, or let the member go whose
+ * replacement votes already. Handing over comes last: it costs a moment without a leader. Null for nothing.
+ */
+export function nextStep(situation: Situation): Decision | null {
+  const { roster, conf, isCurrent } = situation;
+  let last: Decision | null = null;
   for (const member of roster.members) {
-    if (!member.promote || !conf.learners.includes(member.node) || !situation.isCurrent(member.node)) continue;
-    const decision = promotion(member, situation, false);
-    if (decision.kind !== 'refused') return decision;
+    const replaced = roster.get(member.replaces);
+    let decision: Decision | null = null;
+    if (conf.voters.includes(member.node)) {
+      if (replaced !== undefined) decision = remove({ kind: 'remove', id: replaced.name, force: false }, situation);
+    } else if (member.promote && isCurrent(member.node)) decision = promotion(member, situation, false);
+    if (decision?.kind === 'propose') return decision;
+    if (decision?.kind === 'hand-over') last = decision;
   }
-  return null;
+  return last;
 }
 
 function add(change: MemberChange & { kind: 'add' }, { roster, conf }: Situation): Decision {
@@ -97,6 +105,7 @@ function promote({ id, force }: MemberChange, situation: Situation): Decision {
   const member = roster.named(id);
   if (member === undefined) return notFound(id, roster);
   if (conf.voters.includes(member.node)) return { kind: 'done', member };
+  if (member.disk === null) return refused(`${id} has never been started: start it (leasehold node --id ${id} … --join URL)`);
   if (!force && !isReachable(member.node)) return refused(`${id} cannot be reached: start it, and look for it in: leasehold status`);
   if (!force && !isCurrent(member.node)) return refused(`${id} has not caught up with the log yet: try again later`);
   return promotion(member, situation, force);
@@ -109,8 +118,12 @@ function promotion(member: Member, situation: Situation, force: boolean): Decisi
   const loss = force ? null : lossOf(voters, situation);
   if (loss !== null)
     return refused(`with ${member.name} as a voter${replaced === undefined ? '' : ` in place of ${replaced.name}`} ${loss}`);
-  if (replaced?.node === self) return { kind: 'hand-over' };
   const items: ConfChangeItem[] = [{ type: 'add-voter', node: member.node }];
+  if (replaced?.node === self) {
+    if (conf.voters.some((node) => node !== self && situation.isCurrent(node))) return { kind: 'hand-over' };
+    // There is nobody else to lead: the newcomer votes first, and then takes over.
+    return { kind: 'propose', node: member.node, items, put: { ...member, promote: false } };
+  }
   if (replaced !== undefined) items.push({ type: 'remove', node: replaced.node });
   return { kind: 'propose', node: member.node, items, put: { ...member, promote: false, replaces: 0 } };
 }

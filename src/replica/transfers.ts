@@ -109,7 +109,7 @@ export class Transfers {
     if (progress === null) return id;
     let best: NodeId | undefined;
     for (const node of conf.voters) {
-      if (node === id || !this.#view.isReachable(node)) continue;
+      if (node === id || !this.#view.isHeard(node, this.#timeoutMs)) continue;
       if (best === undefined || (progress.get(node)?.match ?? 0) > (progress.get(best)?.match ?? 0)) best = node;
     }
     return best;
