@@ -11,7 +11,7 @@ import {
   encodeReply,
   type Member,
 } from '../../src/replica/member-codec.ts';
-import { type Decision, decide, MEMBERS_MAX, nextPromotion, type Situation } from '../../src/replica/member-rules.ts';
+import { type Decision, decide, MEMBERS_MAX, nextStep, type Situation } from '../../src/replica/member-rules.ts';
 import { Roster } from '../../src/replica/roster.ts';
 import type { MemberChange } from '../../src/replica/service.ts';
 
@@ -131,24 +131,31 @@ describe('promoting', () => {
     expect(refusal(decide(promote('n4'), situation({ learners, unreachable: [4] })))).toContain('cannot be reached');
     expect(refusal(decide(promote('n4'), situation({ learners, behind: [4] })))).toContain('not caught up');
     expect(decide(promote('n4', true), situation({ learners, unreachable: [4] }))).toMatchObject({ kind: 'propose' });
+    const announced = situation({ learners: [newcomer(4, { disk: null })] });
+    expect(refusal(decide(promote('n4', true), announced)), 'a vote of nobody').toContain('never been started');
   });
 
   test('the leader does it of its own accord, for those that are to become voters and have caught up', () => {
-    expect(nextPromotion(situation({ learners: [newcomer(4, { promote: false })] }))).toBeNull();
-    expect(nextPromotion(situation({ learners: [newcomer(4)], behind: [4] }))).toBeNull();
-    expect(nextPromotion(situation({ learners: [newcomer(4), newcomer(5)], behind: [4] }))).toMatchObject({ node: 5 });
+    expect(nextStep(situation({ learners: [newcomer(4, { promote: false })] }))).toBeNull();
+    expect(nextStep(situation({ learners: [newcomer(4)], behind: [4] }))).toBeNull();
+    expect(nextStep(situation({ learners: [newcomer(4), newcomer(5)], behind: [4] }))).toMatchObject({ node: 5 });
   });
 
   test('a replacement comes in and the other goes in one change; a leader that is replaced hands over first', () => {
     const learners = [newcomer(4, { replaces: 3 })];
-    expect(nextPromotion(situation({ learners, unreachable: [3] }))).toMatchObject({
+    expect(nextStep(situation({ learners, unreachable: [3] }))).toMatchObject({
       items: [
         { type: 'add-voter', node: 4 },
         { type: 'remove', node: 3 },
       ],
     });
-    expect(nextPromotion(situation({ learners, self: 3 }))).toEqual({ kind: 'hand-over' });
-    expect(nextPromotion(situation({ learners: [newcomer(4, { replaces: 9 })] }))).toMatchObject({ items: [{ node: 4 }] });
+    expect(nextStep(situation({ learners, self: 3 }))).toEqual({ kind: 'hand-over' });
+    const alone = situation({ learners: [newcomer(4, { replaces: 1 })], voters: [1] });
+    expect(nextStep(alone), 'nobody else could lead').toMatchObject({ items: [{ type: 'add-voter', node: 4 }], put: { replaces: 1 } });
+    const voting = { ...alone, conf: { ...alone.conf, voters: [1, 4], learners: [] } };
+    expect(nextStep(voting)).toEqual({ kind: 'hand-over' });
+    expect(nextStep({ ...voting, self: 4 })).toMatchObject({ items: [{ type: 'remove', node: 1 }] });
+    expect(nextStep(situation({ learners: [newcomer(4, { replaces: 9 })] }))).toMatchObject({ items: [{ node: 4 }] });
   });
 });
 
@@ -188,7 +195,7 @@ test('changes and answers pass between nodes unaltered', () => {
   const replies = [
     { kind: 'done', member: newcomer(4), voter: true, created: false, index: 9 },
     { kind: 'refused', code: 'conflict', detail: 'why' },
-    { kind: 'later', detail: 'why' },
+    { kind: 'later', detail: 'why', moves: true },
   ] as const;
   for (const reply of replies) expect(decodeReply(encodeReply(reply, codec), codec)).toEqual(reply);
   expect(() => decodeChange(codec.encode(['destroy', 'n1', true]), codec)).toThrow();
