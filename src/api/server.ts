@@ -21,6 +21,7 @@ import { lessorRoutes } from './lessor-routes.ts';
 import { memberRoutes } from './member-routes.ts';
 import { pinRoutes } from './pin-routes.ts';
 import { checkQuery, parseQuery } from './query.ts';
+import { trackSilentConnections } from './silent-connections.ts';
 import { txnRoutes } from './txn-routes.ts';
 import { waitRoutes } from './wait-routes.ts';
 import { Waits } from './waits.ts';
@@ -115,9 +116,11 @@ export function createServer(options: ServerOptions): FastifyInstance {
   readJsonBodies(fastify);
   checkLeaseNames(fastify);
   checkRequests(fastify, api);
+  const closeSilentConnections = trackSilentConnections(fastify.server);
   fastify.addHook('preClose', (done) => {
     // A connection whose last answer goes out from now on is not kept for another request.
     fastify.server.keepAliveTimeout = 1;
+    closeSilentConnections();
     waits.stop();
     done();
   });

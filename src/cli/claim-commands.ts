@@ -59,8 +59,8 @@ export function addClaimCommands(program: Command, io: Io, finish: Finish): void
     'give a lease back; one that nobody holds counts as released',
     (command) => withHolder(command).option('--fence <n>', 'only in this tenure', index),
     async (session, name, { holder, fence }) => {
-      // Without a fence, a second release could end a tenure that the same holder began since.
-      const effect = fence === undefined ? 'once' : 'repeatable';
+      // Without a fence, a second release could end a tenure that the same holder began since; so it goes under a key.
+      const effect = fence === undefined ? 'keyed' : 'repeatable';
       const reply = await session.call({ method: 'DELETE', path: pathOfLease(name), query: { holder, fence }, effect });
       return printDone(session, reply, `${nameText(name)} released`);
     },

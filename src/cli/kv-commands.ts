@@ -42,12 +42,12 @@ export function addKvCommands(program: Command, io: Io, finish: Finish): void {
       withConditions(shaped).option('--lease <id>', 'the lease of the lessor by which it lives (default: none, also where it had one)'),
     async (session, [key = '', value = ''], flags) => {
       const body = { value, ...(flags.lease === undefined ? {} : { lease: flags.lease }) };
-      const reply = await session.call({ method: 'PUT', path: keyPath(key), body, headers: conditions(flags), effect: 'once' });
+      const reply = await session.call({ method: 'PUT', path: keyPath(key), body, headers: conditions(flags), effect: 'keyed' });
       return printKey(session, reply.body as KeyReply);
     },
   );
   command<WriteFlags>('delete <KEY>', 'delete a key', withConditions, async (session, [key = ''], flags) => {
-    const reply = await session.call({ method: 'DELETE', path: keyPath(key), headers: conditions(flags), effect: 'once' });
+    const reply = await session.call({ method: 'DELETE', path: keyPath(key), headers: conditions(flags), effect: 'keyed' });
     session.print({ status: reply.status, index: Number(reply.headers['leasehold-index']) }, [`${key} deleted`]);
     return DONE;
   });

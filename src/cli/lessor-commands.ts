@@ -31,9 +31,8 @@ export function addLessorCommands(program: Command, io: Io, finish: Finish): voi
     'grant',
     'grant a lease',
     async (session, _args, { id, ttl }) => {
-      // Without an id of the caller's own a second grant would be another lease.
       const body = { ttlMs: ttl, ...(id === undefined ? {} : { id }) };
-      return printGrant(session, await ask(session, { method: 'POST', path: LEASES, body, effect: 'once' }), 'granted');
+      return printGrant(session, await ask(session, { method: 'POST', path: LEASES, body, effect: 'keyed' }), 'granted');
     },
     (given) =>
       given
@@ -47,7 +46,7 @@ export function addLessorCommands(program: Command, io: Io, finish: Finish): voi
     printGrant(session, await ask(session, { method: 'GET', path: leasePath(id), effect: 'none' }), 'lives'),
   );
   command('revoke <ID>', 'end a lease, and with it its keys and claims', async (session, [id = '']) =>
-    printDone(session, { method: 'DELETE', path: leasePath(id), effect: 'once' }, `lease ${id} revoked`),
+    printDone(session, { method: 'DELETE', path: leasePath(id), effect: 'keyed' }, `lease ${id} revoked`),
   );
   command('attach <ID> <KEY>', 'let a key live by a lease', async (session, [id = '', key = '']) =>
     printDone(session, { method: 'PUT', path: `${leasePath(id)}/keys${pathOf(key)}`, effect: 'repeatable' }, `${key} lives by lease ${id}`),

@@ -13,6 +13,7 @@ import { addNodeCommand } from './node-command.ts';
 import { addRunCommand } from './run-command.ts';
 import type { Io } from './session.ts';
 import { UsageError } from './values.ts';
+import { addWatchCommand } from './watch-command.ts';
 
 /** Runs the command that `argv` (without the program's own name) asks for; gives its exit code. Never throws, prints no stack trace. */
 export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {
@@ -35,6 +36,7 @@ export async function runCommandLine(argv: readonly string[], io: Io): Promise<n
   addMemberCommands(program, io, finish);
   addClaimCommands(program, io, finish);
   addExplainCommand(program, io, finish);
+  addWatchCommand(program, io, finish);
   addRunCommand(program, io, finish);
   addKvCommands(program, io, finish);
   addLessorCommands(program, io, finish);

@@ -86,7 +86,7 @@ export class LeaseholdClient {
   async session(options: OpenSessionOptions): Promise<Session> {
     const { holder, ttlMs, worker, signal } = options;
     const sentAtMs = this.#clock.now();
-    const reply = await this.#caller.call({ method: 'POST', path: '/v1/lessor/leases', body: { ttlMs }, effect: 'once', signal });
+    const reply = await this.#caller.call({ method: 'POST', path: '/v1/lessor/leases', body: { ttlMs }, effect: 'keyed', signal });
     const { id } = reply.body as { id: string };
     const session = new Session({
       caller: this.#caller,

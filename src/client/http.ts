@@ -13,9 +13,10 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string>>;
   /**
    * What a second attempt would do if the first was applied after all. `none`: a read. `repeatable`: the same again, as with a claim
-   * by the same holder. `once`: something else, so an unknown outcome is told and never tried again.
+   * by the same holder. `keyed`: something else, but the call is sent under an idempotency key, by which the cluster knows a repeat and
+   * answers it as the first. `once`: something else, so an unknown outcome is told and never tried again.
    */
-  readonly effect: 'none' | 'repeatable' | 'once';
+  readonly effect: 'none' | 'repeatable' | 'keyed' | 'once';
   /** For a call that the server holds on purpose: the field that says for how long (query of a GET, else body). A later attempt asks for the rest. */
   readonly wait?: { readonly field: string; readonly ms: number };
   /** In place of the caller's own, for this call. */
@@ -102,7 +103,9 @@ export class HttpCaller {
   }
 
   /** Settles with a 2xx answer, or throws `LeaseholdError` (or the signal's reason). */
-  async call(call: Call): Promise<Reply> {
+  async call(given: Call): Promise<Reply> {
+    const call: Call =
+      given.effect === 'keyed' ? { ...given, headers: { ...given.headers, 'idempotency-key': crypto.randomUUID() } } : given;
     const clock = this.#clock;
     const began = clock.now();
     const giveUpAt = began + (call.patienceMs ?? this.#patienceMs) + (call.wait?.ms ?? 0);

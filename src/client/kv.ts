@@ -84,7 +84,7 @@ export class KeyValueStore {
     const assert = [...(body.assert ?? []), ...(assertField(options).assert ?? [])];
     const whole = { ...body, ...(assert.length === 0 ? {} : { assert }) };
     const { signal } = options;
-    return (await this.#caller.call({ method: 'POST', path: '/v1/txn', body: whole, effect: 'once', signal })).body as TxnReply;
+    return (await this.#caller.call({ method: 'POST', path: '/v1/txn', body: whole, effect: 'keyed', signal })).body as TxnReply;
   }
 }
 
@@ -110,5 +110,5 @@ function assertField({ gates }: WriteOptions): { assert?: Assertion[] } {
 function condition({ ifMatch, signal }: WriteOptions): Pick<Call, 'effect' | 'headers' | 'signal'> {
   const headers: Record<string, string> =
     ifMatch === undefined ? {} : ifMatch === 'absent' ? { 'if-none-match': '*' } : { 'if-match': `"${ifMatch}"` };
-  return { effect: 'once', headers, signal };
+  return { effect: 'keyed', headers, signal };
 }

@@ -90,12 +90,17 @@ async function* readEvents(answer: OpenAnswer, clock: ClientClock): AsyncGenerat
   const decoder = new TextDecoder();
   const arrived: StreamEvent[] = [];
   const stream = new EventStream({ event: (event) => arrived.push(event) });
-  for (;;) {
-    const cancel = clock.after(SILENCE_MS, () => answer.close());
-    const { done, value } = await reader.read().finally(cancel);
-    if (done) return;
-    stream.push(decoder.decode(value, { stream: true }));
-    yield* arrived.splice(0);
-    yield { id: stream.lastId };
+  try {
+    for (;;) {
+      const cancel = clock.after(SILENCE_MS, () => answer.close());
+      const { done, value } = await reader.read().finally(cancel);
+      if (done) return;
+      stream.push(decoder.decode(value, { stream: true }));
+      yield* arrived.splice(0);
+      yield { id: stream.lastId };
+    }
+  } finally {
+    // An aborted request alone does not let go of a connection whose answer nobody reads at the moment.
+    reader.cancel().catch(() => {});
   }
 }

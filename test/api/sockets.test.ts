@@ -1,5 +1,6 @@
 // What only shows on a real socket: paths as they are sent, broken HTTP, bodies without end, keep-alive, slow clients.
 import { describe, expect, test } from 'vitest';
+import { DEFAULT_SERVER_LIMITS } from '../../src/api/server.ts';
 import { L, start } from './harness.ts';
 import { listen, RawClient } from './raw-client.ts';
 
@@ -171,4 +172,17 @@ test('connections beyond the limit are closed, and the others go on', async () =
   await second.end();
   first.request('GET', '/livez');
   expect((await first.answer()).status).toBe(200);
+});
+
+test('connections on which nothing was asked yet do not hold up the end of the server', async () => {
+  const harness = start();
+  const port = await listen(harness);
+  const silent = [new RawClient(port), new RawClient(port)];
+  const asked = new RawClient(port);
+  asked.request('GET', '/v1/leases');
+  await asked.answer();
+  const beganMs = performance.now();
+  await harness.server.close();
+  expect(performance.now() - beganMs).toBeLessThan(DEFAULT_SERVER_LIMITS.headersTimeoutMs / 2);
+  for (const client of silent) await client.end();
 });

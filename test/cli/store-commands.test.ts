@@ -75,6 +75,30 @@ describe('lessor', () => {
   });
 });
 
+describe('watch', () => {
+  test('tells what happened behind an event in words, and as JSON', async () => {
+    await run('claim', 'demo/main/a/b', '--holder', 'alice', '--duration', '1m');
+    await run('pin', 'demo/main/a/b', 'operator');
+    await run('kv', 'put', 'k', 'v');
+    await run('release', 'demo/main/a/b', '--holder', 'alice');
+    const { code, out } = await run('watch', '--after', '0.0', '--count', '4');
+    expect(code).toBe(0);
+    expect(out.split('\n')).toEqual([
+      '1.0  demo/main/a/b claimed by alice, fence 1, for 1 min',
+      '2.0  demo/main/a/b pinned by operator',
+      '3.0  k = "v", version 1',
+      '4.0  demo/main/a/b released, was held by alice, fence 1',
+    ]);
+    const { out: json } = await run('watch', 'demo/main', '--after', '2.0', '--count', '1', '--json');
+    expect(JSON.parse(json)).toMatchObject({ id: '4.0', type: 'released', holder: 'alice' });
+    expect((await run('watch', '--prefix', 'k', '--after', '0.0', '--count', '1')).out).toMatch(/^3\.0 {2}k/);
+  });
+
+  test.each([['--after', 'x'], ['a//b'], ['demo', '--prefix', 'k'], ['--count', '0']])('is refused with %s %s', async (...argv) => {
+    expect((await run('watch', ...argv.filter((word) => word !== undefined))).code).toBe(2);
+  });
+});
+
 describe('completion', () => {
   test.each(['bash', 'zsh', 'fish'])('of %s knows the commands, those of kv, and flags', async (shell) => {
     const { code, out } = await run('completion', shell);

@@ -248,3 +248,14 @@ test('a refusal that is no answer of Leasehold’s does not pass for a lost leas
 test.each(['a/b', 'a/b/c/d', '/b/c', 'a//c', 'a/b/%zz', ''])('"%s" is no name of a lease', (name) => {
   expect(() => parseLeaseName(name)).toThrow(TypeError);
 });
+
+test('a write whose answer was lost is sent again under its key, and is known for the repeat that it is', async () => {
+  const silent = await StubServer.start('hangUp');
+  onTestFinished(() => silent.stop());
+  const { url, service } = await cluster();
+  const client = new LeaseholdClient({ endpoints: [silent.url, url] });
+  onTestFinished(() => client.close());
+  expect(await client.kv.put('k', 'v', { ifMatch: 'absent' })).toMatchObject({ version: 1 });
+  expect(service.applied).toHaveLength(1);
+  expect(service.applied[0]).toMatchObject({ kind: 'once' });
+});
