@@ -1,10 +1,19 @@
 // All planted faults, list by list.
 import { LEASE } from './lease.ts';
 import { LOG_STORE } from './log-store.ts';
+import { MEMBERSHIP } from './membership.ts';
 import type { Mutant } from './mutant.ts';
 import { RAFT_KNOWN } from './raft-known.ts';
 import { RAFT_OWN } from './raft-own.ts';
 import { RAFT_SURVIVING } from './raft-surviving.ts';
 import { REPLICA } from './replica.ts';
 
-export const CATALOGUE: readonly Mutant[] = [...RAFT_KNOWN, ...RAFT_SURVIVING, ...RAFT_OWN, ...LEASE, ...REPLICA, ...LOG_STORE];
+export const CATALOGUE: readonly Mutant[] = [
+  ...RAFT_KNOWN,
+  ...RAFT_SURVIVING,
+  ...RAFT_OWN,
+  ...LEASE,
+  ...REPLICA,
+  ...LOG_STORE,
+  ...MEMBERSHIP,
+];

@@ -1,0 +1,81 @@
+// Faults of membership: who may come, go and vote, and what the log says of the members.
+import { type Fault, listed } from './mutant.ts';
+
+const RULES = 'replica/member-rules.test.ts';
+const NODES = 'replica/membership.test.ts';
+
+const FAULTS: readonly Fault[] = [
+  {
+    title: 'the number of a removed member is given again',
+    file: 'replica/roster.ts',
+    find: 'Math.max(greatest, 0, ...members',
+    replace: 'Math.max(0, ...members',
+    suites: [RULES],
+  },
+  {
+    title: 'a learner that has not caught up is promoted of the leader’s own accord',
+    file: 'replica/member-rules.ts',
+    find: ' || !situation.isCurrent(member.node)) continue;',
+    replace: ') continue;',
+    suites: [RULES],
+  },
+  {
+    title: 'a learner that has not caught up is promoted when that is asked for',
+    file: 'replica/member-rules.ts',
+    find: 'if (!force && !isCurrent(member.node)) return',
+    replace: 'if (force && !isCurrent(member.node)) return',
+    suites: [RULES],
+  },
+  {
+    title: 'a member is removed although the others could commit nothing',
+    file: 'replica/member-rules.ts',
+    find: 'const loss = force ? null : lossOf(rest, situation);',
+    replace: 'const loss = null;',
+    suites: [RULES],
+  },
+  {
+    title: 'the last voter is removed when it is forced',
+    file: 'replica/member-rules.ts',
+    find: 'if (rest.length === 0) return',
+    replace: 'if (rest.length === 0 && !force) return',
+    suites: [RULES],
+  },
+  {
+    title: 'a leader removes itself without handing over first',
+    file: 'replica/member-rules.ts',
+    find: "if (member.node === self) return { kind: 'hand-over' };",
+    replace: '',
+    suites: [RULES],
+  },
+  {
+    title: 'a member that lost its disk is taken for the one that it was',
+    file: 'replica/member-rules.ts',
+    find: 'if (disk !== null && present.disk !== null && disk !== present.disk)\n    return',
+    replace: 'if (present.disk === "")\n    return',
+    suites: [RULES],
+  },
+  {
+    title: 'a replacement comes in and the replaced one stays',
+    file: 'replica/member-rules.ts',
+    find: "if (replaced !== undefined) items.push({ type: 'remove', node: replaced.node });",
+    replace: '',
+    suites: [RULES],
+  },
+  {
+    title: 'a member that is stopped but still connected counts as current',
+    file: 'replica/member-changes.ts',
+    find: '(isReachable(node) && (progress',
+    replace: '((progress',
+    suites: [NODES],
+  },
+  {
+    title: 'a change is answered before it is applied',
+    file: 'replica/member-changes.ts',
+    find: 'this.#underWay = { index: last.index, term: last.term, member, created: isNew, answer };',
+    replace:
+      "answer?.({ kind: 'done', member, voter: false, created: isNew, index: last.index });\n    this.#underWay = { index: last.index, term: last.term, member, created: isNew, answer: null };",
+    suites: [NODES],
+  },
+];
+
+export const MEMBERSHIP = listed('membership', 'ours', FAULTS);
