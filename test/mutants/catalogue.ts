@@ -1,4 +1,5 @@
 // All planted faults, list by list.
+import { HISTORY_FAULTS } from './history.ts';
 import { LEASE } from './lease.ts';
 import { LOG_STORE } from './log-store.ts';
 import { MEMBERSHIP } from './membership.ts';
@@ -16,4 +17,5 @@ export const CATALOGUE: readonly Mutant[] = [
   ...REPLICA,
   ...LOG_STORE,
   ...MEMBERSHIP,
+  ...HISTORY_FAULTS,
 ];
