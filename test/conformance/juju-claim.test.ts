@@ -100,6 +100,8 @@ test('JL-09 where a lease looks held but its end is ahead in the log, the claim 
   await whenever(async () => {
     const { path, ...key } = freshLease();
     const first = await follower.call('PUT', path, { holder: 'a', durationMs: 50 });
+    // Until the leader has applied the claim, it looks free there too.
+    await leader.library.store.refresh();
     await untilFree(leader, key);
     if (follower.library.store.leases(key).size === 0) return null;
     const again = await follower.call('PUT', path, { holder: 'a', durationMs: 60_000 });
