@@ -166,8 +166,9 @@ export class Three {
         // What is acknowledged comes within some milliseconds; one too many would come as soon.
         await sleep(300);
         stop.abort();
-        await reading;
+        const ended = await Promise.race([reading.then(() => true), sleep(10_000, false)]);
         client.close();
+        if (!ended) throw new Error('the watch had not ended 10 s after its signal was aborted');
         return events;
       },
     };
