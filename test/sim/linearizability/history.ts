@@ -115,7 +115,10 @@ export class History {
     const request = this.#requests.get(key) ?? { call, answer: null, mayHaveHappened: false };
     this.#requests.set(key, request);
     if (settled?.kind !== 'applied') {
-      request.mayHaveHappened ||= settled === null || mayHaveHappened(call, settled);
+      if (call.waitMs !== null) {
+        // Given up, it may have had its turn and given it back: then nothing came of it, and the next attempt is made anew.
+        this.#unanswered({ ...call, firstBeganMs: call.beganMs });
+      } else request.mayHaveHappened ||= settled === null || mayHaveHappened(call, settled);
       return;
     }
     const answer = describeAnswer(settled);

@@ -13,7 +13,7 @@ interface Held {
   /** Null until an answer tells it: nobody heard of the claim that began the tenure. */
   readonly fence: number | null;
   readonly session: string | null;
-  /** It lived by a session that is gone, and lasts only as long as it is pinned. */
+  /** It lived by a session that is gone: what was promised before that was given up, so there is no telling how long it lasts unpinned. */
   readonly outlived: boolean;
   /** It came to a claim that waited and heard nothing of it: if nobody touches it, it is given back. */
   readonly unheard: boolean;
@@ -43,21 +43,24 @@ export function tenureName(name: string, fence: number): string {
   return `${name} with fence ${fence}`;
 }
 
-function drift(name: string, endings: Endings, state: LeaseState, beforeMs: number): LeaseState[] {
+function drift(name: string, endings: Endings, state: LeaseState, beforeMs: number): readonly LeaseState[] {
   const { held, pins } = state;
   if (held === null) return [state];
-  const vacant: LeaseState = { ...state, held: null };
-  if (held.unheard) return [state, vacant];
-  if (held.session !== null) {
-    if (!endings.mayHaveEnded(held.session, beforeMs)) return [state];
-    const outlived: LeaseState = { ...state, held: { ...held, session: null, outlived: true } };
-    if (pins.length === 0) return [state, vacant];
-    // Revoking a session ends its claims, pinned or not.
-    return endings.isRevoked(held.session, beforeMs) ? [state, outlived, vacant] : [state, outlived];
-  }
-  if (pins.length > 0) return [state];
-  const isOver = held.outlived || held.fence === null || endings.mayHaveEnded(tenureName(name, held.fence), beforeMs);
-  return isOver ? [state, vacant] : [state];
+  const after = [state];
+  const hasEnded = held.session !== null && endings.mayHaveEnded(held.session, beforeMs);
+  const outlived: LeaseState = { ...state, held: { ...held, session: null, outlived: true } };
+  if (hasEnded && pins.length > 0) after.push(outlived);
+  if (held.unheard || mayHaveEnded(name, endings, state, beforeMs)) after.push({ ...state, held: null });
+  return after;
+}
+
+function mayHaveEnded(name: string, endings: Endings, { held, pins }: LeaseState, beforeMs: number): boolean {
+  if (held === null) return false;
+  // Revoking a session ends its claims, pinned or not.
+  if (held.session !== null)
+    return endings.isRevoked(held.session, beforeMs) || (pins.length === 0 && endings.mayHaveEnded(held.session, beforeMs));
+  if (pins.length > 0) return false;
+  return held.outlived || held.fence === null || endings.mayHaveEnded(tenureName(name, held.fence), beforeMs);
 }
 
 /** What the command did when it was answered with `outcome`, by which client-visible words alone. */
@@ -175,8 +178,7 @@ function kept(claim: ClaimView, command: LeaseCommand): LeaseStep {
     const held = match(state, claim.holder, claim.fence);
     if (held === null || !samePins(state, claim)) return [];
     if (command.kind === 'claim-session') return [holding(state, { ...held, session: command.session, outlived: false, unheard: false })];
-    // Extended by itself, it lives by its own time again.
-    return held.session === null ? [holding(state, { ...held, outlived: false, unheard: false })] : [];
+    return held.session === null ? [holding(state, { ...held, unheard: false })] : [];
   };
 }
 
