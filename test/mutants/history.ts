@@ -28,7 +28,7 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'a leadership that was announced in another term is remembered',
     file: 'lease/state-machine.ts',
-    find: 'if (command.term === term) this.#history.leads(',
+    find: 'if (command.term === entry.term) this.#history.leads(',
     replace: 'this.#history.leads(',
     suites: [HISTORY],
   },

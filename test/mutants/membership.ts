@@ -15,8 +15,8 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'a learner that has not caught up is promoted of the leader’s own accord',
     file: 'replica/member-rules.ts',
-    find: ' || !situation.isCurrent(member.node)) continue;',
-    replace: ') continue;',
+    find: 'member.promote && isCurrent(member.node)) decision',
+    replace: 'member.promote) decision',
     suites: [RULES],
   },
   {
