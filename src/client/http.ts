@@ -37,7 +37,8 @@ export interface Reply {
 
 /** An answer that goes on, as it comes. */
 export interface OpenAnswer {
-  readonly body: ReadableStream<Uint8Array>;
+  /** The next piece. Rejected when it is closed, from here or by the call's signal. */
+  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
   readonly endpoint: string;
   /** Ends it from this side. */
   close(): void;
@@ -183,8 +184,8 @@ export class HttpCaller {
     const abort = new LinkedAbort(call.signal, this.#closed.signal);
     const timer = this.#limit(abort, waitMs + (call.attemptMs ?? this.#attemptMs));
     try {
-      const response = await this.#request(endpoint, call, waitMs, 'application/json', abort.signal);
-      const text = await response.text();
+      const response = await abort.race(this.#request(endpoint, call, waitMs, 'application/json', abort.signal));
+      const text = await abort.race(response.text());
       const parsed = parse(text);
       if (!response.ok) throw problemOf(response.status, parsed, endpoint);
       // Every answer of ours names its node; a success of some other program's must not pass for one.
@@ -203,14 +204,17 @@ export class HttpCaller {
   async #openAt(endpoint: string, call: Call): Promise<OpenAnswer> {
     const abort = new LinkedAbort(call.signal, this.#closed.signal);
     const timer = this.#limit(abort, call.attemptMs ?? this.#attemptMs);
-    const close = (): void => {
+    const close = (reader?: ReadableStreamDefaultReader<Uint8Array>): void => {
       abort.unlink();
       abort.abort();
+      reader?.cancel().catch(() => {});
     };
     try {
-      const response = await this.#request(endpoint, call, 0, 'text/event-stream', abort.signal);
-      if (response.status !== 200 || response.body === null) throw problemOf(response.status, parse(await response.text()), endpoint);
-      return { body: response.body, endpoint, close };
+      const response = await abort.race(this.#request(endpoint, call, 0, 'text/event-stream', abort.signal));
+      if (response.status !== 200 || response.body === null)
+        throw problemOf(response.status, parse(await abort.race(response.text())), endpoint);
+      const reader = response.body.getReader();
+      return { read: () => abort.race(reader.read()), endpoint, close: () => close(reader) };
     } catch (error) {
       close();
       throw this.#failure(endpoint, call, error, abort, timer.isUp());

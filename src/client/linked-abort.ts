@@ -26,6 +26,19 @@ export class LinkedAbort {
     return this.#followed.find(({ aborted }) => aborted)?.reason;
   }
 
+  /**
+   * Settles as `work` does, or is rejected as soon as this is aborted. `fetch` promises the same of its signal, but on Node 20 it can
+   * lose sight of the signal when memory is collected, and then never settles.
+   */
+  race<Result>(work: Promise<Result>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const abort = (): void => reject(this.signal.reason);
+      if (this.signal.aborted) abort();
+      this.signal.addEventListener('abort', abort);
+      work.then(resolve, reject).finally(() => this.signal.removeEventListener('abort', abort));
+    });
+  }
+
   abort(): void {
     this.#controller.abort();
   }

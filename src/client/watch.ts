@@ -86,21 +86,15 @@ function streamError(data: string, endpoint: string): LeaseholdError {
  * too long.
  */
 async function* readEvents(answer: OpenAnswer, clock: ClientClock): AsyncGenerator<StreamEvent | { readonly id: string }, void, undefined> {
-  const reader = answer.body.getReader();
   const decoder = new TextDecoder();
   const arrived: StreamEvent[] = [];
   const stream = new EventStream({ event: (event) => arrived.push(event) });
-  try {
-    for (;;) {
-      const cancel = clock.after(SILENCE_MS, () => answer.close());
-      const { done, value } = await reader.read().finally(cancel);
-      if (done) return;
-      stream.push(decoder.decode(value, { stream: true }));
-      yield* arrived.splice(0);
-      yield { id: stream.lastId };
-    }
-  } finally {
-    // An aborted request alone does not let go of a connection whose answer nobody reads at the moment.
-    reader.cancel().catch(() => {});
+  for (;;) {
+    const cancel = clock.after(SILENCE_MS, () => answer.close());
+    const { done, value } = await answer.read().finally(cancel);
+    if (done) return;
+    stream.push(decoder.decode(value, { stream: true }));
+    yield* arrived.splice(0);
+    yield { id: stream.lastId };
   }
 }
