@@ -71,7 +71,8 @@ export class Queueing {
     const { claimId, grantedFence, requestKey } = waiter.fields;
     const claim = this.#claims.get(claimId);
     // A caller that has gone unanswered may ask anew under its key: nothing came of this request.
-    if (command.giveBack) this.#repeats.forget(requestKey);
+    if (command.giveBack && grantedFence === 0) this.#repeats.forgetWait(requestKey);
+    else if (command.giveBack) this.#repeats.forget(requestKey);
     if (grantedFence !== 0) {
       if (command.giveBack && claim !== undefined) this.#claims.end(claim, 'released');
       return done;

@@ -40,8 +40,13 @@ export class Repeats {
   /** The same for a claim that waited; null: it is as if it had never been asked for. */
   noteTurn(key: string | null, command: ClaimCommand, outcome: Outcome | null): void {
     if (key === null) return;
-    if (outcome === null) this.forget(key);
+    if (outcome === null) this.forgetWait(key);
     else this.note(key, command, outcome);
+  }
+
+  /** Forgets that a claim waits under that key. What another request under it has been told meanwhile stays. */
+  forgetWait(key: string | null): void {
+    if (key !== null && this.#remembered.get(key)?.outcome === '') this.#remembered.forget(key);
   }
 
   forget(key: string | null): void {

@@ -290,8 +290,9 @@ export class Model {
   note({ requestKey, command }: ModelWaiter, outcome: Outcome | null): void {
     if (requestKey === null) return;
     const print = JSON.stringify({ ...command, waitMs: 0 });
-    if (outcome === null) this.remembered.delete(requestKey);
-    else this.remembered.set(requestKey, { print, index: this.index, outcome });
+    if (outcome !== null) this.remembered.set(requestKey, { print, index: this.index, outcome });
+    // What another request under the key was told meanwhile stays.
+    else if (this.remembered.get(requestKey)?.outcome === null) this.remembered.delete(requestKey);
   }
 
   nextFree(): ModelWaiter | undefined {

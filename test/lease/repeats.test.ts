@@ -140,6 +140,16 @@ describe('a claim that waits under a key', () => {
     expect(once('a', claim(bob, 500))).toMatchObject({ kind: 'claim', created: true });
   });
 
+  test('is still remembered as it was told to one caller when another one under its key hung up before that', () => {
+    log.claim(redis, alice, 100);
+    once('a', claim(bob, 500));
+    once('a', claim(bob, 400));
+    const denied = log.apply({ kind: 'leave', ticket: 3, giveBack: false });
+    // The word of the first caller's node came late.
+    log.apply({ kind: 'leave', ticket: 2, giveBack: true });
+    expect(once('a', claim(bob, 500))).toEqual({ kind: 'repeated', index: 4, outcome: denied });
+  });
+
   test('is not given back for its first caller once a repeat was answered', () => {
     once('a', claim(bob, 500));
     once('a', claim(bob, 500));
