@@ -38,6 +38,8 @@ export interface Life {
   readonly replica: Replica;
   /** The replica as clients see it. */
   readonly service: Service;
+  /** Tells the facts of all events that the node has by now: before a reader sees them, who may come in the midst of a turn. */
+  readonly tellEvents: () => void;
 }
 
 interface Node {
@@ -180,8 +182,9 @@ export class Cluster {
           this.#scheduler.after(0, () => this.crash(id, false));
         },
       });
-      node.life = { process, store, transport, replica, service: this.#host.envFault?.service?.(replica) ?? replica };
-      tellEvents(id, replica, (fact) => this.#host.tell(fact));
+      const service = this.#host.envFault?.service?.(replica) ?? replica;
+      const tellsEvents = tellEvents(id, replica, (fact) => this.#host.tell(fact));
+      node.life = { process, store, transport, replica, service, tellEvents: tellsEvents };
       replica.start((error) => {
         if (error === undefined) {
           this.#tell(name, `is ready at ${replica.appliedIndex}`);
@@ -322,16 +325,18 @@ const ROLE_WORDS = {
   leader: (term: Term) => `LEADS term ${term}`,
 };
 
-/** Tells what the node's log of events takes in, and where it begins anew. */
-function tellEvents(node: NodeId, { events }: Replica, tell: (fact: Fact) => void): void {
+/** Tells what the node's log of events takes in, and where it begins anew; at once when the returned function is called. */
+function tellEvents(node: NodeId, { events }: Replica, tell: (fact: Fact) => void): () => void {
   let next = events.end;
-  events.subscribe(() => {
+  const tellNew = (): void => {
     if (next < events.start) {
       next = events.start;
       tell({ kind: 'events-jumped', node, last: events.floor });
     }
     for (; next < events.end; next++) tell({ kind: 'event-told', node, event: events.at(next) as StateEvent });
-  });
+  };
+  events.subscribe(tellNew);
+  return tellNew;
 }
 
 /** What only a leader sends. */

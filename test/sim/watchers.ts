@@ -67,6 +67,7 @@ class SimWatcher {
         if (this.#attached !== attached) return;
         let sequence = next ?? this.#reset(node, replica);
         const read = (): void => {
+          life.tellEvents();
           if (sequence < replica.events.start) sequence = this.#reset(node, replica);
           for (; sequence < replica.events.end; sequence++) this.#see(node, replica.events.at(sequence) as StateEvent);
         };
