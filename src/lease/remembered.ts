@@ -1,6 +1,7 @@
 // Outcomes by their callers' keys, so that a repeat is told what the first was told: bounded by number, bytes and lease time, in log order.
 import { Changes, type Saved } from './changes.ts';
 import { REMEMBERED_BYTES_MAX, REMEMBERED_FOR_MS, REMEMBERED_MAX } from './limits.ts';
+import { ShardedMap } from './sharded-map.ts';
 import type { Standing } from './standing.ts';
 
 /** What is known of one key. */
@@ -18,6 +19,12 @@ export interface Remembered extends Saved {
   readonly outcome: string;
 }
 
+/** In a list from the oldest on. The order of a `Map` would do, but to find its first entry costs a step for each one deleted before it. */
+interface Kept extends Remembered {
+  older: Kept | null;
+  newer: Kept | null;
+}
+
 /** One entry forgets at most so many for their age: a quiet time must not make the next call pay for all. */
 const AGED_PER_ENTRY_MAX = 16;
 
@@ -26,8 +33,10 @@ export class RememberedOutcomes {
   /** Those to be saved. */
   readonly changes = new Changes();
   readonly #standing: Standing;
-  /** Invariant: ascending by index and position. */
-  readonly #byKey = new Map<string, Remembered>();
+  readonly #byKey = new ShardedMap<Kept>();
+  /** Ends of the list. Invariant: it ascends by index and position. */
+  #oldest: Kept | null = null;
+  #newest: Kept | null = null;
   #bytes = 0;
   #lastIndex = 0;
   #lastPosition = 0;
@@ -54,7 +63,7 @@ export class RememberedOutcomes {
     this.#lastIndex = index;
     this.#add({ key, fingerprint, index, position: this.#lastPosition, timeMs, outcome, savedChecksum });
     let aged = 0;
-    for (const oldest of this.#byKey.values()) {
+    for (let oldest = this.#oldest; oldest !== null; oldest = this.#oldest) {
       const isTooMuch = this.#byKey.size > REMEMBERED_MAX || this.#bytes > REMEMBERED_BYTES_MAX;
       const isAged = oldest.timeMs + REMEMBERED_FOR_MS < timeMs && aged < AGED_PER_ENTRY_MAX;
       if (oldest.key === key || !(isTooMuch || isAged)) break;
@@ -79,19 +88,27 @@ export class RememberedOutcomes {
 
   /** All, in order of their keys. */
   *all(): Iterable<Remembered> {
-    for (const key of [...this.#byKey.keys()].sort()) yield this.#byKey.get(key) as Remembered;
+    for (const key of [...this.#byKey.keys()].sort()) yield this.#byKey.get(key) as Kept;
   }
 
   #add(remembered: Remembered): void {
-    this.#byKey.set(remembered.key, remembered);
-    this.#bytes += bytesOf(remembered);
+    const kept: Kept = { ...remembered, older: this.#newest, newer: null };
+    if (this.#newest === null) this.#oldest = kept;
+    else this.#newest.newer = kept;
+    this.#newest = kept;
+    this.#byKey.set(kept.key, kept);
+    this.#bytes += bytesOf(kept);
   }
 
   #remove(key: string): void {
-    const remembered = this.#byKey.get(key);
-    if (remembered === undefined) return;
+    const kept = this.#byKey.get(key);
+    if (kept === undefined) return;
+    if (kept.older === null) this.#oldest = kept.newer;
+    else kept.older.newer = kept.newer;
+    if (kept.newer === null) this.#newest = kept.older;
+    else kept.newer.older = kept.older;
     this.#byKey.delete(key);
-    this.#bytes -= bytesOf(remembered);
+    this.#bytes -= bytesOf(kept);
   }
 }
 
