@@ -84,6 +84,13 @@ export class Queueing {
     return denied;
   }
 
+  /** Whoever repeats a claim relies on its tenure, too: it is not given back for a first caller that has gone. */
+  toldAgain(outcome: Outcome): void {
+    if (outcome.kind !== 'claim') return;
+    const id = claimIdOf(outcome.claim);
+    if (this.#claims.get(id)?.fence === outcome.claim.fence) this.#waiters.touched(id);
+  }
+
   /** Nobody is there any more to be told of a turn at that node. */
   drop(life: Life): Outcome {
     for (const waiter of this.#waiters.upTo(life)) this.#giveUp(waiter, null);

@@ -32,8 +32,9 @@ export class Repeats {
     return { kind: 'repeated', index: known.index, outcome: this.#whole(JSON.parse(known.outcome) as Outcome, command) };
   }
 
-  /** Remembers how a command ended, or that its claim waits. */
+  /** Remembers how a command ended, or that its claim waits. That there was no room is not an end: a repeat may find some. */
   note(key: string, command: BareCommand, outcome: Outcome): void {
+    if (outcome.kind === 'refused' && outcome.refusal.code === 'overloaded') return;
     this.#remembered.put(key, fingerprintOf(command), outcome.kind === 'queued' ? '' : textOf(outcome));
   }
 

@@ -245,8 +245,7 @@ export class StateMachine {
   #once(key: string, command: BareCommand, entry: EntryContext): Outcome {
     const known = this.#repeats.find(key, command);
     if (known !== null) {
-      // Whoever repeats a claim relies on it, too: it is not given back for a first caller that has gone.
-      if (known.kind === 'repeated' && 'key' in command && typeof command.key === 'object') this.#waiters.touched(claimIdOf(command.key));
+      if (known.kind === 'repeated') this.#queueing.toldAgain(known.outcome);
       return known;
     }
     const outcome = this.#carryOut(command, entry, key);

@@ -104,9 +104,9 @@ export class Waiters {
     return [];
   }
 
-  /** All that wait by that session. */
+  /** All that wait by that session, in order of their tickets: a state that was read back keeps them by turn. */
   bySession(session: LeaseId): readonly Waiter[] {
-    return [...(this.#bySession.get(session) ?? [])];
+    return [...(this.#bySession.get(session) ?? [])].sort((a, b) => a.fields.ticket - b.fields.ticket);
   }
 
   /** All that wait at that node in lives up to that one. */

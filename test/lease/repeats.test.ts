@@ -1,7 +1,7 @@
 // Exactly once: a command under a caller's key is carried out once, and a repeat is told the same, with the index of the first.
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { BareCommand } from '../../src/lease/commands.ts';
-import { REMEMBERED_BYTES_MAX, REMEMBERED_FOR_MS, REMEMBERED_MAX } from '../../src/lease/limits.ts';
+import { LEASE_WAITERS_MAX, REMEMBERED_BYTES_MAX, REMEMBERED_FOR_MS, REMEMBERED_MAX } from '../../src/lease/limits.ts';
 import type { Outcome } from '../../src/lease/outcomes.ts';
 import type { TurnEnd } from '../../src/lease/queueing.ts';
 import { RememberedOutcomes } from '../../src/lease/remembered.ts';
@@ -155,6 +155,43 @@ describe('a claim that waits under a key', () => {
     once('a', claim(bob, 500));
     log.apply({ kind: 'leave', ticket: 1, giveBack: true });
     expect(log.shown(redis)?.holder).toBe(bob);
+  });
+
+  test('keeps its turn when there is no room for its repeat, which is tried anew the next time', () => {
+    log.claim(redis, alice, 100);
+    once('a', claim(bob, 500));
+    for (let at = 1; at < LEASE_WAITERS_MAX; at += 1) log.apply(claim(`h${at}`, 500));
+    expect(once('a', claim(bob, 500))).toMatchObject({ refusal: { code: 'overloaded' } });
+    expect(once('b', claim('late', 500))).toMatchObject({ refusal: { code: 'overloaded' } });
+    log.release(redis, alice);
+    expect(log.shown(redis)?.holder).toBe(bob);
+    expect(once('b', claim('late', 500)).kind).toBe('queued');
+  });
+
+  test('is given back although somebody else’s request of an earlier tenure is repeated', () => {
+    once('a', claim(alice));
+    once('r', { kind: 'release', key: redis, holder: alice, fence: null });
+    once('b', claim(bob, 500));
+    once('a', claim(alice));
+    once('r', { kind: 'release', key: redis, holder: alice, fence: null });
+    log.apply({ kind: 'leave', ticket: 3, giveBack: true });
+    expect(log.shown(redis)).toBeNull();
+  });
+
+  test('by a session that ends is remembered in the same order on every node, however it came by its state', () => {
+    const key = { namespace: 'ns', model: 'model', lease: 'other' };
+    const bySession = (of: typeof key): BareCommand => ({ kind: 'claim-session', key: of, holder: bob, session: '7', waitMs: 500 });
+    log.grant('7', 1000);
+    log.claim(redis, alice, 5000);
+    log.claim(key, alice, 5000);
+    once('a', bySession(redis));
+    once('b', bySession(key));
+    once('c', bySession(redis));
+    const copy = new Log();
+    copy.state = restored(log.state);
+    copy.index = log.index;
+    for (const each of [log, copy]) each.revoke('7');
+    expect(dumped(copy.state)).toBe(dumped(log.state));
   });
 
   test('is a conflict for another command meanwhile', () => {
