@@ -193,6 +193,7 @@ function isCallersOwn(command: Command): command is BareCommand {
     case 'once':
     case 'leave':
     case 'drop-waiters':
+    case 'lead':
     case 'expire':
       return false;
     default:

@@ -67,15 +67,6 @@ const callersCommand: fc.Arbitrary<BareCommand> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({ kind: fc.constantFrom('pin' as const, 'unpin' as const), key, entity: fc.constantFrom('e1', 'e2') }),
   },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      kind: fc.constant('lead' as const),
-      term: fc.constantFrom(1, 2),
-      node: fc.constantFrom('n1', 'n2'),
-      leaderlessMs: fc.option(fc.nat(1_000), { freq: 2 }),
-    }),
-  },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('grant' as const), id: idOrNull, ttlMs: durationMs }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('revoke' as const), id }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('renew' as const), id }) },
@@ -104,6 +95,15 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 30, arbitrary: callersCommand },
   { weight: 12, arbitrary: fc.record({ kind: fc.constant('once' as const), key: requestKey, command: callersCommand }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('leave' as const), ticket: index, giveBack: fc.boolean() }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('lead' as const),
+      term: fc.constantFrom(1, 2),
+      node: fc.constantFrom('n1', 'n2'),
+      leaderlessMs: fc.option(fc.nat(1_000), { freq: 2 }),
+    }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({
