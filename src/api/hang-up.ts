@@ -1,4 +1,5 @@
 // Tells a handler that waits when its caller has gone.
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ApiReply } from './api.ts';
 
@@ -9,13 +10,17 @@ import type { ApiReply } from './api.ts';
 const waitingOn = new WeakMap<Socket, Set<() => void>>();
 
 /** Calls `gone` once if the connection closes before the answer is written. The returned function stops watching. */
-export function onHangUp(reply: ApiReply, gone: () => void): () => void {
-  const { raw } = reply;
-  const { socket } = raw.req;
-  // Wrapped, so that two that share a function count as two.
-  const closed = (): void => {
+export function onHangUp({ raw }: ApiReply, gone: () => void): () => void {
+  return onConnectionClosed(raw, () => {
     if (!raw.writableEnded) gone();
-  };
+  });
+}
+
+/** Calls `closed` once when the connection closes, also before the answer's turn on it has come. The returned function stops watching. */
+export function onConnectionClosed({ req }: ServerResponse, closed: () => void): () => void {
+  const { socket } = req;
+  // Wrapped, so that two that share a function count as two.
+  const entry = (): void => closed();
   let waiting = waitingOn.get(socket);
   if (waiting === undefined) {
     const all = new Set<() => void>();
@@ -26,8 +31,8 @@ export function onHangUp(reply: ApiReply, gone: () => void): () => void {
       for (const each of [...all]) each();
     });
   }
-  waiting.add(closed);
+  waiting.add(entry);
   return () => {
-    waiting.delete(closed);
+    waiting.delete(entry);
   };
 }

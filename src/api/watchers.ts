@@ -5,6 +5,7 @@ import type { WatchId } from '../contract/watch.ts';
 import type { StateEvent } from '../lease/events.ts';
 import type { Service } from '../replica/service.ts';
 import { ApiError } from './errors.ts';
+import { onConnectionClosed } from './hang-up.ts';
 import type { Waits } from './waits.ts';
 import { eventBlock } from './watch-events.ts';
 import type { Filter } from './watch-filter.ts';
@@ -47,12 +48,16 @@ export class Watchers implements WatcherHost {
     const watcher = new Watcher(this, raw, wanted);
     const endWait = this.#waits.begin(() => watcher.end({ code: 'stopping', detail: 'the node is stopping' }));
     this.#watchers.add(watcher);
-    raw.once('close', () => {
+    const forget = (): void => {
+      stopWatching();
       watcher.closed();
       endWait();
       this.#watchers.delete(watcher);
       if (this.#watchers.size === 0) this.#rest();
-    });
+    };
+    // One that is cut before its turn on the connection has come hears of it by the connection alone.
+    const stopWatching = onConnectionClosed(raw, forget);
+    raw.once('close', forget);
     // A connection that breaks is an end like any other.
     raw.on('error', () => undefined);
     this.#stopListening ??= this.service.events.subscribe(() => this.#wake());

@@ -1,4 +1,5 @@
 // GET /v1/watch: what is sent, from where it goes on, and what is left behind.
+import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { ServerLimits } from '../../src/api/server.ts';
@@ -6,7 +7,7 @@ import { WATCH_SILENCE_MAX_MS } from '../../src/contract/limits.ts';
 import type { Command } from '../../src/lease/commands.ts';
 import { type Harness, L, settleDown, start } from './harness.ts';
 import { EVENTS_KEPT } from './local-service.ts';
-import { allGone, listen, until } from './raw-client.ts';
+import { allGone, listen, RawClient, until } from './raw-client.ts';
 import { Watching, type WatchOptions } from './watching.ts';
 
 const key = (lease: string, namespace = 'ns') => ({ namespace, model: 'm', lease });
@@ -286,6 +287,20 @@ describe('limits', () => {
     await until(() => watching.closed);
     expect(watching.events.map(({ type, data }) => [type, JSON.parse(data).code])).toEqual([['error', 'stopping']]);
     expect(performance.now() - began).toBeLessThan(5_000);
+  });
+
+  test('one that stands behind another request on its connection ends with the connection, too', async () => {
+    const harness = await watched({ watchersMax: 1 });
+    await harness.call('PUT', L, { body: { holder: 'A', durationMs: 1000 } });
+    const client = new RawClient((harness.server.server.address() as AddressInfo).port);
+    client.request('PUT', L, { holder: 'B', durationMs: 1000, waitMs: 60_000 });
+    client.request('GET', '/v1/watch');
+    await until(() => harness.service.waitingCounts[0] === 1);
+    await settleDown();
+    client.hangUp();
+    await allGone(harness);
+    const next = await harness.watch();
+    expect(next.status).toBe(200);
   });
 
   test('a thousand watches, opened and cut at any moment, leave nothing behind', async () => {
