@@ -144,8 +144,9 @@ export class Requests {
   }
 
   failUnsent(failure: Failure): void {
-    for (const [sequence, request] of [...this.#pending]) if (request.sentTerm === 0) this.#fail(sequence, failure);
+    // First, as who is told may ask for something new at once: to leave the queue, say.
     this.#unsent = [];
+    for (const [sequence, request] of [...this.#pending]) if (request.sentTerm === 0) this.#fail(sequence, failure);
   }
 
   failAll(failure: Failure): void {

@@ -64,6 +64,12 @@ describe('a request', () => {
     expect(settled[1]).toMatchObject({ kind: 'applied', index: 20 });
   });
 
+  test('that is made while others are told that they fail goes out all the same', () => {
+    requests.add(RENEW, 0, false, () => add());
+    requests.failUnsent({ definite: true, code: 'stopping', detail: '' });
+    expect(send(1)).toEqual([2]);
+  });
+
   test('that was lost goes out again before those that came after it, as a batch counts on its order', () => {
     add();
     expect(send(3)).toEqual([1]);
