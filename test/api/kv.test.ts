@@ -82,7 +82,7 @@ describe('a gated write', () => {
     ['another fence', { holder: 'A', fence: 2 }],
   ])('is refused when it asserts %s, with the assertion as it was given and what is so', async (_what, fact) => {
     const { call, service } = await startHeld();
-    const before = service.dump();
+    const { keys, revision } = (await call('GET', '/v1/kv')).body;
     const failed = { ...FACT, ...fact };
     for (const method of ['PUT', 'DELETE']) {
       const body = method === 'PUT' ? { value: 'v', assert: [{ ...FACT, fence: 1 }, failed] } : { assert: [failed] };
@@ -91,7 +91,9 @@ describe('a gated write', () => {
       expect(answer.body).toMatchObject({ code: 'assertion-failed', failed, holder: 'A', fence: 1, index: service.appliedIndex });
       expect(answer.body.failed).toEqual(failed);
     }
-    expect(service.dump()).toBe(before);
+    // Nothing but the claim's history knows of it.
+    expect((await call('GET', '/v1/kv')).body).toMatchObject({ keys, revision });
+    expect(await call('GET', L)).toMatchObject({ status: 200, body: { holder: 'A', fence: 1, durationMs: 1000 } });
   });
 
   test('is refused when nobody holds the lease', async () => {
