@@ -77,7 +77,7 @@ export const DEFAULT_RETRY: RetryPolicy = { attempts: 10, firstPauseMs: 50, grow
 
 /**
  * Tries until it succeeds or fails for another reason than time, at most as often as the policy says; the last {@link Timeout} is the
- * caller's then, indefinite if any try was. For what may be repeated only. `stopped` and `signal` end a pause at once.
+ * caller's then. Indefinite if any try was, whatever it ends in. For what may be repeated only. `stopped` and `signal` end a pause at once.
  */
 export async function retried<Result>(
   policy: RetryPolicy,
@@ -89,10 +89,12 @@ export async function retried<Result>(
   let pauseMs = policy.firstPauseMs;
   let isDefinite = true;
   for (let attempt = 1; ; attempt += 1) {
-    if (signals.stopped.aborted) throw new Stopped('the lease manager has stopped');
+    if (signals.stopped.aborted) throw new Stopped('the lease manager has stopped', isDefinite);
     try {
       return await run();
     } catch (error) {
+      // That the node did not take this try says nothing of the ones before.
+      if (error instanceof Stopped && !isDefinite) throw new Stopped(error.message, false, { cause: error });
       if (!(error instanceof Timeout)) throw error;
       isDefinite &&= error.definite;
       if (signals.stopped.aborted) throw new Stopped('the lease manager has stopped', isDefinite, { cause: error });

@@ -50,6 +50,19 @@ describe('claiming without a leader', () => {
     expect(await claimed).toMatchObject({ holder: 'alice' });
   });
 
+  test('is of unknown outcome if a single try was, also when the node stops meanwhile, or the manager', async () => {
+    for (const stops of ['node', 'manager'] as const) {
+      const { service, clock, manager, claimer } = start();
+      service.failure = UNKNOWN;
+      const failed = errorOf(claimer.claim('l', 'alice', 1_000));
+      await clock.advance(10);
+      if (stops === 'node') service.failure = { definite: true, code: 'stopping', detail: 'the node is stopping' };
+      else manager.stop();
+      await clock.advance(60_000);
+      expect(await failed).toMatchObject({ code: 'stopping', definite: false });
+    }
+  });
+
   test('is of unknown outcome if a single try was', async () => {
     const { service, clock, claimer } = start();
     service.failure = UNKNOWN;
