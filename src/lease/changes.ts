@@ -49,12 +49,13 @@ export class Changes {
 
 /** Changed records of one kind as they were when they were taken; each costs a copy only if it changes again before it is read. */
 export class TakenChanges {
-  readonly #saved: ReadonlyMap<string, number>;
+  /** Those that have not been read. */
+  readonly #saved: Map<string, number>;
   readonly #content: ContentOf;
   /** What has changed again, as it was. */
   readonly #kept = new Map<string, unknown[] | null>();
 
-  constructor(saved: ReadonlyMap<string, number>, content: ContentOf) {
+  constructor(saved: Map<string, number>, content: ContentOf) {
     this.#saved = saved;
     this.#content = content;
   }
@@ -68,6 +69,9 @@ export class TakenChanges {
   *read(): Generator<readonly [id: string, content: unknown[] | null, savedChecksum: number], void, undefined> {
     for (const [id, savedChecksum] of this.#saved) {
       const kept = this.#kept.get(id);
+      // From here on it may change as it likes.
+      this.#saved.delete(id);
+      this.#kept.delete(id);
       yield [id, kept === undefined ? this.#content(id) : kept, savedChecksum];
     }
   }
