@@ -89,6 +89,7 @@ export function refusalAnswer(refusal: Refusal, index: number): Answer {
     case 'key-not-found':
       return keyNotFound(refusal.key, index);
     case 'conflict':
+    case 'too-large':
     case 'overloaded':
     case 'invalid-argument':
       return problemAnswer(refusal.code, refusal.detail, { index });

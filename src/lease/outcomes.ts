@@ -59,6 +59,8 @@ export type Refusal =
   | { readonly code: 'key-not-found'; readonly key: string }
   | ({ readonly code: 'assertion-failed'; readonly failed: Assertion } & HolderFact)
   | { readonly code: 'precondition-failed'; readonly key: string; readonly modRevision: number | null }
+  /** A transaction would read or delete more than one may. */
+  | { readonly code: 'too-large'; readonly detail: string }
   /** There are as many waiters, pins or keys as there may be. */
   | { readonly code: 'overloaded'; readonly detail: string }
   /** A log entry that this version does not understand or whose content is not valid: nothing changed. */

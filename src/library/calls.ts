@@ -181,6 +181,7 @@ export function refusalError(refusal: Refusal, index: number): LeaseError {
       return new Timeout(refusal.detail, true, { index });
     case 'conflict':
       return new Conflict(refusal.detail, { index });
+    case 'too-large':
     case 'invalid-argument':
       return new BadArgument(refusal.detail, { index });
   }

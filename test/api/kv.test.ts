@@ -226,6 +226,13 @@ describe('a transaction', () => {
     });
   });
 
+  test('one that reads more than an entry may is 413 too-large, with the index that decided', async () => {
+    const fresh = start();
+    await fresh.call('PUT', '/v1/kv/big', { body: { value: 'x'.repeat(60_000) } });
+    const body = { success: new Array(100).fill({ get: { key: 'big' } }) };
+    expect(await fresh.call('POST', '/v1/txn', { body })).toMatchObject({ status: 413, body: { code: 'too-large', index: 2 } });
+  });
+
   test('is refused as a whole when an assertion fails or a lease is missing', async () => {
     const { call, service } = await startHeld();
     const before = service.dump();

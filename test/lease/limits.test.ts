@@ -53,6 +53,9 @@ test('the contract tells the limits that the state keeps', () => {
       'PINNED_LEASES_MAX',
       'REMEMBERED_FOR_MS',
       'REMEMBERED_MAX',
+      'TXN_DELETED_KEYS_MAX',
+      'TXN_READ_KEYS_MAX',
+      'TXN_READ_MAX_CHARACTERS',
       'WAITERS_MAX',
     ].sort(),
   );

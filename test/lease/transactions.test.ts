@@ -1,6 +1,7 @@
 // Transactions and the trapdoor: one entry, all or nothing, gated by who holds which lease when it is applied.
 import { describe, expect, test } from 'vitest';
 import type { Assertion, Compare, TxnOp } from '../../src/lease/commands.ts';
+import { TXN_DELETED_KEYS_MAX, TXN_READ_KEYS_MAX, TXN_READ_MAX_CHARACTERS } from '../../src/lease/limits.ts';
 import type { Outcome } from '../../src/lease/outcomes.ts';
 import { alice, bob, dumped, Log, redis, refusalIn, resultsIn } from './log.ts';
 
@@ -138,6 +139,30 @@ describe('transactions', () => {
     expect(refusalIn(txn(log, { success }))).toEqual({ code: 'lease-not-found', id: '8' });
     expect(dumped(log.state)).toBe(before);
     expect(txn(log, { success: [], failure: success }).kind).toBe('txn');
+  });
+
+  test('one that would read or delete more than an entry may is refused as too large, and writes nothing', () => {
+    const log = new Log();
+    const big = 'x'.repeat(60_000);
+    const fits = Math.floor(TXN_READ_MAX_CHARACTERS / big.length);
+    log.put('big', big);
+    const all: TxnOp = { kind: 'get-prefix', prefix: '' };
+    const bigs: TxnOp[] = new Array(fits).fill({ kind: 'get', key: 'big' });
+    expect(resultsIn(txn(log, { success: bigs }))).toHaveLength(fits);
+    const before = dumped(log.state);
+    expect(refusalIn(txn(log, { success: [put('new', ''), ...bigs, all] })).code).toBe('too-large');
+    // What it writes itself counts as well.
+    const written: TxnOp[] = [put('y1', big), put('y2', big), ...new Array(fits).fill({ kind: 'get-prefix', prefix: 'y' })];
+    expect(refusalIn(txn(log, { success: written })).code).toBe('too-large');
+    expect(dumped(log.state)).toBe(before);
+    for (let at = 0; at < TXN_READ_KEYS_MAX; at += 1) log.put(`k${at}`, '');
+    const some: TxnOp = { kind: 'get-prefix', prefix: 'k' };
+    expect(resultsIn(txn(log, { success: [some] }))[0]).toHaveProperty('keys.length', TXN_READ_KEYS_MAX);
+    expect(refusalIn(txn(log, { success: [some, { kind: 'get', key: 'no such' }] })).code).toBe('too-large');
+    const drop: TxnOp = { kind: 'delete-prefix', prefix: 'k' };
+    const times = TXN_DELETED_KEYS_MAX / TXN_READ_KEYS_MAX;
+    expect(refusalIn(txn(log, { success: new Array(times + 1).fill(drop) })).code).toBe('too-large');
+    expect(resultsIn(txn(log, { success: [drop] }))).toEqual([{ deleted: TXN_READ_KEYS_MAX }]);
   });
 
   test('a transaction that changes no key moves no revision', () => {
