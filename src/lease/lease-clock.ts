@@ -23,8 +23,8 @@ export class LeaseClock {
   }
 
   /**
-   * A follower hears its leader at real time `nowMs`, with an entry stamped `stampedMs`, or null if there was none. An entry sets the
-   * time, even back: what it promises counts from its stamp, and it was stamped before it came here.
+   * A follower hears its leader at real time `nowMs`, with an entry stamped `stampedMs` (or a state of that time), or null if there was
+   * none. An entry sets the time, even back: what it promises counts from its stamp, and it was stamped before it came here.
    */
   follow(stampedMs: number | null, nowMs: number): void {
     if (this.#started) return;

@@ -38,9 +38,21 @@ export class PrimaryLessor {
     return this.#primaryTerm !== 0;
   }
 
-  /** The leader was heard, with an entry stamped `stampedMs` or null for none: time goes on where it is. */
+  /**
+   * The leader was heard, with an entry stamped `stampedMs` or null for none: time goes on where it is. Another one leads, then: what
+   * this node may have counted as a leader itself ends here, before the stamp that replaces it is taken.
+   */
   heardLeader(stampedMs: number | null): void {
+    if (this.#elected) this.demote();
     this.#leaseClock.follow(stampedMs, this.#clock.now());
+  }
+
+  /**
+   * A state received from the leader took the place of this node's own. What it promises counts from its time, as an entry's promise
+   * counts from its stamp, however far this node had counted alone.
+   */
+  stateReplaced(): void {
+    if (!this.#elected) this.#leaseClock.follow(this.#host.state().timeMs, this.#clock.now());
   }
 
   /** This node leads: lease time goes on from that of its last log entry, at first standing still. */

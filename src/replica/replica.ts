@@ -67,6 +67,7 @@ export class Replica implements Service {
       turnEnded: (turn, index) => this.#waiting.turnEnded(turn, index),
       orphaned: (outcome) => this.#waiting.orphaned(outcome),
       stateReplaced: ({ index, count }) => {
+        this.#lessor.stateReplaced();
         this.#waiting.stateReplaced(this.state);
         this.events.startAfter(this.state.lastEvent, index);
         config.onEvent?.({ kind: 'image-received', index, records: count });

@@ -1,0 +1,59 @@
+// The lessor's account of lease time on a node that leads, follows and leads again: never ahead of what others have promised meanwhile.
+import { describe, expect, test } from 'vitest';
+import { toTuple } from '../../src/lease/command-codec.ts';
+import { StateMachine } from '../../src/lease/state-machine.ts';
+import { PrimaryLessor } from '../../src/replica/primary-lessor.ts';
+import { Scheduler } from '../sim/scheduler.ts';
+
+const EXTEND_MS = 400;
+
+/** A node that led alone for two seconds: its lease time is that far ahead of any that was ever committed. */
+function aheadOfAll(): { lessor: PrimaryLessor; pass: (ms: number) => void; replaceState: (timeMs: number) => void } {
+  const scheduler = new Scheduler();
+  let state = new StateMachine({ vacated: () => {} });
+  const clock = {
+    now: () => scheduler.nowMs,
+    after: (ms: number, run: () => void) => scheduler.after(ms, run),
+    soon: (run: () => void) => void scheduler.after(0, run),
+  };
+  const lessor = new PrimaryLessor(clock, { state: () => state, propose: () => {} }, EXTEND_MS, 10);
+  const pass = (ms: number): void => {
+    for (const untilMs = scheduler.nowMs + ms; scheduler.nowMs < untilMs; ) {
+      scheduler.runUntil(Math.min(untilMs, scheduler.nowMs + 50), () => false);
+      lessor.tick();
+    }
+  };
+  const replaceState = (timeMs: number): void => {
+    state = new StateMachine({ vacated: () => {} });
+    state.apply({ index: 9, term: 2, timeMs }, toTuple({ kind: 'grant', id: '7', ttlMs: 100 }));
+    lessor.stateReplaced();
+  };
+  lessor.elected(0);
+  lessor.promote(1);
+  pass(2_000 + EXTEND_MS);
+  expect(lessor.now()).toBeGreaterThan(1_500);
+  return { lessor, pass, replaceState };
+}
+
+describe('a leader that is deposed and leads again', () => {
+  test('goes on from the stamp of its successor, also when that came in the same turn as the news of it', () => {
+    const { lessor, pass } = aheadOfAll();
+    lessor.heardLeader(700);
+    pass(20);
+    lessor.heardLeader(null);
+    lessor.demote();
+    lessor.elected(700);
+    expect(lessor.now()).toBeLessThanOrEqual(720);
+  });
+
+  test('goes on from the time of a state that it received, when no entry came behind it', () => {
+    const { lessor, pass, replaceState } = aheadOfAll();
+    lessor.demote();
+    lessor.heardLeader(null);
+    replaceState(700);
+    pass(20);
+    lessor.heardLeader(null);
+    lessor.elected(700);
+    expect(lessor.now()).toBeLessThanOrEqual(720);
+  });
+});
