@@ -25,15 +25,20 @@ export interface ReadsHost {
   serve(read: ReadAnswer, timeMs: number | null): void;
 }
 
+/** More barriers than one life of a node asks for. */
+const IDS_OF_A_LIFE = 2 ** 32;
+
 export class Reads {
   readonly #host: ReadsHost;
-  #nextId = 1;
+  #nextId: number;
   #waiting: WaitingRead[] = [];
   /** The barrier under way, and the reads that began before it was asked for. */
   #inFlight: { readonly id: number; readonly term: Term; readonly askedMs: number; readonly reads: readonly WaitingRead[] } | null = null;
   #confirmed: ConfirmedBarrier[] = [];
 
-  constructor(host: ReadsHost) {
+  /** `incarnation`: this life's. The leader may still answer the one before, whose barriers are older than any read of this one. */
+  constructor(incarnation: number, host: ReadsHost) {
+    this.#nextId = incarnation * IDS_OF_A_LIFE + 1;
     this.#host = host;
   }
 

@@ -84,7 +84,7 @@ export class Replica implements Service {
     this.#waiting = new Waiting(env.clock, life, this, judge, Math.ceil(config.electionTimeoutMs / config.heartbeatMs));
     this.#proposals = new Proposals(raft, this.#loop.writer, this.#requests, this.#limits, env.transport, this.#view, this.#lessor, wake);
     this.#barriers = new Barriers(raft, env.transport, this.#lessor);
-    this.#reads = new Reads({
+    this.#reads = new Reads(life.incarnation, {
       requestBarrier: (id) => this.#barriers.ask(id),
       appliedIndex: () => this.appliedIndex,
       serve: (answer, timeMs) => this.#serve(answer, timeMs ?? this.#lessor.now()),

@@ -17,7 +17,11 @@ beforeEach(() => {
   applied = 0;
   served = [];
   failed = [];
-  reads = new Reads({
+  reads = newLife(0);
+});
+
+function newLife(incarnation: number): Reads {
+  return new Reads(incarnation, {
     requestBarrier: (id) => {
       if (canAsk) asked.push(id);
       return canAsk;
@@ -25,7 +29,7 @@ beforeEach(() => {
     appliedIndex: () => applied,
     serve: (answer, timeMs) => served.push({ name: names.get(answer) ?? '', timeMs }),
   });
-});
+}
 
 function read(name: string, nowMs = 0): void {
   const answer = (result: ReadResult) => void failed.push(`${name} ${result.kind === 'failed' ? result.failure.code : ''}`);
@@ -62,6 +66,19 @@ test('nothing is served before the index is applied', () => {
   applied = 7;
   reads.serveApplied();
   expect(servedNames()).toEqual(['a']);
+});
+
+test('an answer to an earlier life of the node confirms nothing in a later one', () => {
+  read('before');
+  reads.pump(1, 0);
+  reads = newLife(1);
+  read('after');
+  reads.pump(1, 0);
+  applied = 9;
+  reads.confirmed(asked[0] as number, 7, null);
+  expect(servedNames()).toEqual([]);
+  reads.confirmed(asked[1] as number, 9, null);
+  expect(servedNames()).toEqual(['after']);
 });
 
 test('after a change of leader the barrier is asked anew, and an answer to the old one confirms nothing', () => {
