@@ -24,11 +24,13 @@ export class Guard {
 
   /** `mayRunMs` tells for how long from now the program may run; null once no more time is given than was told before. */
   constructor(program: string, args: readonly string[], environment: Readonly<Record<string, string>>, mayRunMs: () => number | null) {
-    const child = spawn(program, args, { stdio: 'inherit', detached: true, env: { ...process.env, ...environment } });
-    this.#child = child;
-    const guardian = child.pid === undefined ? null : startGuardian(child.pid, mayRunMs);
+    // Both before the program: from its first moment on a signal for this process is the program's, and somebody watches over it.
     const forward = (signal: NodeJS.Signals): void => this.#signal(signal);
     for (const signal of FORWARDED) process.on(signal, forward);
+    const guardian = new Guardian();
+    const child = spawn(program, args, { stdio: 'inherit', detached: true, env: { ...process.env, ...environment } });
+    this.#child = child;
+    if (child.pid !== undefined) guardian.watch(child.pid, mayRunMs);
     this.ended = new Promise<GuardEnd>((resolve) => {
       child.once('error', (error) => resolve({ kind: 'not-started', error }));
       child.once('exit', (code, signal) => resolve({ kind: 'ended', code, signal: signal === null ? null : constants.signals[signal] }));
@@ -37,7 +39,7 @@ export class Guard {
       for (const signal of FORWARDED) process.off(signal, forward);
       // Whatever the program left behind was guarded, too.
       this.kill();
-      guardian?.end();
+      guardian.end();
     });
   }
 
@@ -63,26 +65,36 @@ export class Guard {
   }
 }
 
-function startGuardian(group: number, mayRunMs: () => number | null): { end(): void } {
-  const guardian = spawn(process.execPath, [fileURLToPath(new URL('./guardian.js', import.meta.url)), String(group)], {
+/** The second process, seen from here. */
+class Guardian {
+  readonly #process = spawn(process.execPath, [fileURLToPath(new URL('./guardian.js', import.meta.url))], {
     // Not in this terminal's foreground group: Ctrl-C must not take it before the program that it guards.
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
-  guardian.on('error', () => {});
-  guardian.stdin.on('error', () => {});
-  // A guardian that does not read must not be waited for, and no word is worth more than the latest.
-  const tell = (): void => {
-    const ms = mayRunMs();
-    if (ms === null || guardian.stdin.writableLength > 0) return;
-    guardian.stdin.write(`${process.hrtime.bigint() + BigInt(Math.floor(ms * 1e6))}\n`);
-  };
-  tell();
-  const timer = setInterval(tell, WORD_MS);
-  return {
-    end: () => {
-      clearInterval(timer);
-      guardian.stdin.end('done\n');
-    },
-  };
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor() {
+    this.#process.on('error', () => {});
+    this.#process.stdin.on('error', () => {});
+  }
+
+  /** Tells it the process group, and again and again until when that may run. */
+  watch(group: number, mayRunMs: () => number | null): void {
+    const { stdin } = this.#process;
+    stdin.write(`group ${group}\n`);
+    const tell = (): void => {
+      const ms = mayRunMs();
+      // One that does not read must not be waited for, and no word is worth more than the latest.
+      if (ms !== null && (this.#timer === null || stdin.writableLength === 0))
+        stdin.write(`${process.hrtime.bigint() + BigInt(Math.floor(ms * 1e6))}\n`);
+    };
+    tell();
+    this.#timer = setInterval(tell, WORD_MS);
+  }
+
+  end(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#process.stdin.end('done\n');
+  }
 }

@@ -105,8 +105,7 @@ export class HttpCaller {
 
   /** Settles with a 2xx answer, or throws `LeaseholdError` (or the signal's reason). */
   async call(given: Call): Promise<Reply> {
-    const call: Call =
-      given.effect === 'keyed' ? { ...given, headers: { ...given.headers, 'idempotency-key': crypto.randomUUID() } } : given;
+    const call: Call = given.effect === 'keyed' ? { ...given, headers: { ...given.headers, 'idempotency-key': newKey() } } : given;
     const clock = this.#clock;
     const began = clock.now();
     const giveUpAt = began + (call.patienceMs ?? this.#patienceMs) + (call.wait?.ms ?? 0);
@@ -250,6 +249,11 @@ export class HttpCaller {
     if (error instanceof LeaseholdError) return error;
     return abort.isAborted ? abort.reason : lost(endpoint, call, error, isTooLate);
   }
+}
+
+/** 128 random bits; `crypto.randomUUID` is not there for a browser's page that came over plain HTTP. */
+function newKey(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 function lost(endpoint: string, call: Call, error: unknown, isTooLate: boolean): LeaseholdError {

@@ -135,7 +135,8 @@ export class Renewal implements Keeper {
     } catch (error) {
       if (this.#ending !== null) return;
       if (!(error instanceof LeaseholdError)) throw error;
-      if (error.failure === 'refused') {
+      // A request that came in too slowly is refused as well (408), which says nothing about the lease.
+      if (error.failure === 'refused' && error.code !== 'wait-timeout') {
         this.#end({ reason: 'ended', error });
         return;
       }
