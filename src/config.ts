@@ -33,6 +33,8 @@ export interface NodeConfig {
   /** URLs of nodes of a running cluster, any of which takes this one in at its first start. */
   readonly join?: readonly string[];
   readonly dataDir: string;
+  /** URL at which the process that started this node and its peers takes the dashboard's orders; without it the dashboard only shows. */
+  readonly control?: string;
   /** Milliseconds between two heartbeats, which is one tick. */
   readonly heartbeatMs: number;
   /** Least election timeout in milliseconds; each wait is drawn from [this, twice this). */

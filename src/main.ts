@@ -1,4 +1,5 @@
 // Builds a real node from its configuration; the one file that knows everybody.
+import { readDashboardPages } from './api/dashboard-pages.ts';
 import { createServer } from './api/server.ts';
 import { addressText, type NodeConfig } from './config.ts';
 import { checkFlags, type Enrolment, enrol } from './enrolment.ts';
@@ -78,7 +79,11 @@ export async function startNode(
       onFatal: (error) => fail(error),
     });
     // Bound before the node takes part, so that a port in use is found while nothing has been promised.
-    const server = createServer({ service: replica, log: (line) => events.line(`${config.id}: ${line}`) });
+    const server = createServer({
+      service: replica,
+      log: (line) => events.line(`${config.id}: ${line}`),
+      dashboard: { pages: readDashboardPages(), control: config.control ?? null },
+    });
     await server.listen({ host: config.http.host, port: config.http.port }).catch((error: NodeJS.ErrnoException) => {
       throw error.code === 'EADDRINUSE'
         ? new Error(

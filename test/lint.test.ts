@@ -63,6 +63,11 @@ const LAYERS: readonly { readonly folder: string; readonly allowed: readonly str
     forbidden: ['../api/server.ts', '../replica/replica.ts', '../raft/types.ts', '../io/codec.ts', '../../cluster/run.ts'],
   },
   {
+    folder: 'dashboard',
+    allowed: ['./view.ts', '../contract/dashboard.ts'],
+    forbidden: ['../client/client.ts', '../api/server.ts', 'node:fs', 'typebox', '../main.ts'],
+  },
+  {
     folder: 'library',
     allowed: ['./store.ts', '../replica/service.ts', '../lease/names.ts', '../contract/secretaries.ts', '../env.ts', '../assert.ts'],
     forbidden: ['../raft/types.ts', '../io/clock.ts', '../api/server.ts', '../contract/claims.ts', '../main.ts', '../memory-node.ts'],

@@ -10,6 +10,7 @@ import type { Api, ApiServer } from './api.ts';
 import { batchRoutes } from './batch-routes.ts';
 import { parseJson } from './body.ts';
 import { clusterRoutes } from './cluster-routes.ts';
+import { type Dashboard, dashboardRoutes } from './dashboard-routes.ts';
 import { ApiError, answerUnreadable, invalidArgument, sendError, sendProblem } from './errors.ts';
 import { healthRoutes, LIVE_URL } from './health-routes.ts';
 import { historyRoutes } from './history-routes.ts';
@@ -70,6 +71,8 @@ export interface ServerOptions {
   /** Takes one line for each fault of ours; without it they are only answered. */
   readonly log?: (line: string) => void;
   readonly limits?: Partial<ServerLimits>;
+  /** Without it there is no page at `/`. */
+  readonly dashboard?: Dashboard;
 }
 
 /** Between two looks for connections that are too slow, in milliseconds. */
@@ -139,6 +142,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   clusterRoutes(server, api);
   memberRoutes(server, api);
   healthRoutes(server, api);
+  if (options.dashboard !== undefined) dashboardRoutes(server, api, options.dashboard);
   return fastify;
 }
 

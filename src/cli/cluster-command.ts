@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { type ControlReply, type ControlRequest, clusterFilePath, serveControl, writeClusterFile } from './control.ts';
+import { serveButtons } from './control-http.ts';
 import { EXIT } from './exit-codes.ts';
 import { LocalCluster, type NodePlace } from './local-cluster.ts';
 import type { Finish, Io } from './session.ts';
@@ -52,24 +53,30 @@ async function runCluster(flags: Flags, io: Io): Promise<number> {
       allEnded: () => close(EXIT.refused),
     });
     let control: Awaited<ReturnType<typeof serveControl>> | null = null;
+    let buttons: Awaited<ReturnType<typeof serveButtons>> | null = null;
     const save = () => {
       if (control !== null) writeClusterFile(flags.data, { pid: process.pid, control: control.path, nodes: cluster.processes() });
     };
     const close = (code: number) => {
+      buttons?.close();
       control?.close();
       if (control !== null) rmSync(clusterFilePath(flags.data), { force: true });
       end(code);
     };
     stopOnSignal(cluster, io, close);
-    serveControl(flags.data, (request) => carryOut(cluster, request)).then(
-      (server) => {
-        control = server;
-        cluster.start();
+    const listen = async () => {
+      control = await serveControl(flags.data, (request) => carryOut(cluster, request));
+      buttons = await serveButtons(places, cluster, (request) => carryOut(cluster, request));
+      return buttons.url;
+    };
+    listen().then(
+      (url) => {
+        cluster.start(url);
         for (const text of greeting(places, flags.data)) io.out(text);
       },
       (error: Error) => {
         io.err(`leasehold: ${error.message}`);
-        end(EXIT.refused);
+        close(EXIT.refused);
       },
     );
   });
@@ -142,10 +149,12 @@ async function carryOut(cluster: LocalCluster, request: ControlRequest): Promise
       return { ok: true, text: cluster.resume(request.node) };
     case 'restart':
       return { ok: true, text: await cluster.restart(request.node) };
+    case 'lead':
+      return { ok: true, text: await cluster.lead(request.node) };
     default:
       return {
         ok: false,
-        text: `what is ${JSON.stringify((request as { do: unknown }).do)}? There are status, kill, pause, resume and restart`,
+        text: `what is ${JSON.stringify((request as { do: unknown }).do)}? There are status, kill, pause, resume, restart and lead`,
       };
   }
 }
@@ -155,9 +164,10 @@ function greeting(places: readonly NodePlace[], data: string): string[] {
   return [
     `Leasehold: ${places.length === 1 ? 'one node' : `${places.length} nodes`}, data in ${data}`,
     ...places.map((place) => `  ${place.id}  http://${place.http}`),
+    `See it, and break it: open http://${first} in a browser`,
     'Claim a lease for a minute (any node takes it), and see who has it:',
     `  curl -X PUT http://${first}/v1/leases/demo/main/leader -H 'content-type: application/json' -d '{"holder":"me","durationMs":60000}'`,
     `  curl http://${first}/v1/leases/demo/main/leader`,
-    `Break it: npm run chaos -- kill n1${data === './data' ? '' : ` --data ${data}`}    Stop it: Ctrl-C`,
+    `Break it here: npm run chaos -- kill n1${data === './data' ? '' : ` --data ${data}`}    Stop it: Ctrl-C`,
   ];
 }

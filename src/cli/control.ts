@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 /** What may be asked of a running cluster. */
-export type ControlRequest = { readonly do: 'status' } | { readonly do: 'kill' | 'pause' | 'resume' | 'restart'; readonly node: string };
+export type ControlRequest =
+  | { readonly do: 'status' }
+  | { readonly do: 'kill' | 'pause' | 'resume' | 'restart' | 'lead'; readonly node: string };
 
 export interface ControlReply {
   readonly ok: boolean;

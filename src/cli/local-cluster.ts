@@ -37,12 +37,15 @@ interface Slot {
 
 /** A node that has not stopped by then is killed, in milliseconds. */
 const STOP_MS = 20_000;
+/** How long a node may take to hand leadership over, in milliseconds. */
+const TRANSFER_MS = 10_000;
 
 /** One process per node. */
 export class LocalCluster {
   readonly #options: LocalClusterOptions;
   readonly #slots: ReadonlyMap<string, Slot>;
   readonly #members: string;
+  #control: string | null = null;
   #stopping = false;
 
   constructor(options: LocalClusterOptions) {
@@ -53,7 +56,9 @@ export class LocalCluster {
     );
   }
 
-  start(): void {
+  /** `control`: URL at which this process takes the orders of the nodes' dashboards. */
+  start(control: string | null = null): void {
+    this.#control = control;
     for (const slot of this.#slots.values()) this.#spawn(slot);
   }
 
@@ -107,6 +112,25 @@ export class LocalCluster {
     return `${id} is started again (pid ${slot.child?.pid}${before === undefined ? '' : `, was ${before}`})`;
   }
 
+  /** Has leadership handed to the node, by the first running node that answers. */
+  async lead(id: string): Promise<string> {
+    this.#running(id);
+    const asked = [...this.#slots.values()].filter((slot) => slot.child !== null && !slot.paused);
+    for (const { place } of asked) {
+      const answer = await fetch(`http://${place.http}/v1/cluster/transfer`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ to: id }),
+        signal: AbortSignal.timeout(TRANSFER_MS),
+      }).catch(() => null);
+      if (answer === null) continue;
+      const said = (await answer.json()) as { leader?: string; term?: number; detail?: string };
+      if (!answer.ok) throw new Error(said.detail ?? `it was refused (${answer.status})`);
+      return `${said.leader} leads term ${said.term}`;
+    }
+    throw new Error('no node answers');
+  }
+
   /** Stops every node in order, at once; settles when all have ended. */
   async stop(): Promise<void> {
     this.#stopping = true;
@@ -149,6 +173,7 @@ export class LocalCluster {
   #spawn(slot: Slot): void {
     const { id, http, peer, dataDir } = slot.place;
     const args = [this.#options.script, 'node', '--id', id, '--http', http, '--peer', peer, '--members', this.#members, '--data', dataDir];
+    if (this.#control !== null) args.push('--control', this.#control);
     // Its own process group: Ctrl-C at the terminal reaches the cluster's process alone, which then stops the nodes in order.
     // The IPC channel closes when this process dies, however it dies, and the node stops then: no node is left behind.
     const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });

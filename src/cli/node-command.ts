@@ -1,5 +1,5 @@
 // `leasehold node`: one node, from its flags to its last line. The only command that builds a real node.
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { addressText, DEFAULT_TIMINGS, type NodeConfig } from '../config.ts';
 import type { LoopDelay } from '../main.ts';
 import { EXIT } from './exit-codes.ts';
@@ -18,6 +18,7 @@ interface Flags {
   readonly data: string;
   readonly heartbeat: number;
   readonly electionTimeout: number;
+  readonly control?: string;
 }
 
 const MEMBERSHIP_HELP = `
@@ -43,6 +44,8 @@ export function addNodeCommand(program: Command, io: Io, finish: Finish): void {
         `${DEFAULT_TIMINGS.electionTimeoutMs}ms`,
       ),
     )
+    // For `leasehold cluster` alone, which listens there.
+    .addOption(new Option('--control <url>').hideHelp())
     .addHelpText('after', MEMBERSHIP_HELP);
   command.action(async () => finish(await runNode(configOf(command.opts<Flags>()), io)));
 }
@@ -62,7 +65,11 @@ export function configOf(flags: Flags): NodeConfig {
   if (heartbeat < 1) throw new UsageError('--heartbeat must be at least 1ms');
   if (electionTimeout < 3 * heartbeat)
     throw new UsageError(`--election-timeout ${electionTimeout}ms must be at least three heartbeats (${3 * heartbeat}ms)`);
-  return { id, http, peer, members: founders, join, dataDir: flags.data, heartbeatMs: heartbeat, electionTimeoutMs: electionTimeout };
+  return {
+    ...{ id, http, peer, members: founders, join, dataDir: flags.data },
+    ...{ heartbeatMs: heartbeat, electionTimeoutMs: electionTimeout },
+    ...(flags.control === undefined ? {} : { control: flags.control }),
+  };
 }
 
 /** Runs a node until a signal, the parent's end or its own failure; gives the exit code. */

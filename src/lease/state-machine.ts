@@ -7,7 +7,7 @@ import type { BareCommand, Command, ExpireItem, LeaseId, LeaseKey } from './comm
 import { type EntryContext, NOWHERE, type StateObserver } from './entry-context.ts';
 import { type EventId, Events, type StateEvent } from './events.ts';
 import { ExpiryQueue } from './expiry-queue.ts';
-import { History } from './history.ts';
+import { History, type Reign } from './history.ts';
 import { type HistoryView, historyView } from './history-view.ts';
 import { Image } from './image.ts';
 import { KeySpace, keyView } from './key-space.ts';
@@ -130,7 +130,10 @@ export class StateMachine {
     return claim === undefined ? null : this.#claims.view(claim, nowMs, key);
   }
 
-  /** What happened to the lease, as far as it is remembered; null when nothing is known of it. */
+  /** The last changes of leader in order; and what happened to a lease, as far as it is remembered, null when nothing is known of it. */
+  get reigns(): readonly Reign[] {
+    return this.#history.reigns.list;
+  }
   history(key: LeaseKey): HistoryView | null {
     const id = claimIdOf(key);
     return historyView(this.#history, id, this.#claims.get(id));
@@ -178,12 +181,10 @@ export class StateMachine {
     return this.#remembered.size;
   }
 
-  /** The lives of nodes at which claims wait. */
+  /** The lives of nodes at which claims wait, and the tickets of those that wait at a node in lives up to that one. */
   waitingLives(): readonly Life[] {
     return this.#waiters.lives();
   }
-
-  /** Tickets of the claims that wait at a node in lives up to that one. */
   ticketsUpTo(life: Life): readonly number[] {
     return this.#waiters.upTo(life).map((waiter) => waiter.fields.ticket);
   }
@@ -198,10 +199,8 @@ export class StateMachine {
     return this.#queue.due(nowMs, limit).map(({ id, deadlineMs }) => ({ id, deadlineMs }));
   }
 
-  /**
-   * Records changed since the last call, each with its content now, however late it is read. Forgets that they changed. Includes the one
-   * for time and revision. Costs the same for one change and for a million; of a set that was not read to its end when the next is taken, the rest is void.
-   */
+  /** Records changed since the last call, each with its content now, however late it is read. Forgets that they changed. Includes the one
+   * for time and revision. Costs the same for one change and for a million; of a set that was not read to its end when the next is taken, the rest is void. */
   takeChanges(): ChangeSet {
     return this.#image.takeChanges();
   }

@@ -1,0 +1,65 @@
+// The dashboard: the page at `/`, its files, and the feed that it asks for a few times a second.
+import type { Api, ApiReply, ApiRequest, ApiServer } from './api.ts';
+import { dashboardFeed } from './dashboard-feed.ts';
+import type { DashboardPage } from './dashboard-pages.ts';
+import { sendBody, sendFailure } from './reply.ts';
+
+/** What a dashboard is made of. */
+export interface Dashboard {
+  readonly pages: readonly DashboardPage[];
+  /** URL at which the process that started all nodes takes orders; null where there is none, and then no button is shown. */
+  readonly control: string | null;
+}
+
+/** Registers the page, its files and its feed. */
+export function dashboardRoutes(server: ApiServer, api: Api, { pages, control }: Dashboard): void {
+  const { service } = api;
+
+  for (const { name, type, content } of pages) {
+    server.get(name === 'index.html' ? '/' : `/dashboard/${name}`, (_request, reply: ApiReply) => {
+      reply.header('content-type', type);
+      reply.header('content-security-policy', contentPolicy([...origins(api), ...(control === null ? [] : [control])]));
+      reply.header('x-content-type-options', 'nosniff');
+      reply.header('referrer-policy', 'no-referrer');
+      reply.header('cache-control', 'no-cache');
+      reply.send(content);
+    });
+  }
+
+  server.get('/dashboard/feed', (request, reply) => {
+    letMembersRead(api, request, reply);
+    // This node's own view: a dashboard is wanted most while there is no leader to confirm it.
+    service.read('stale', (result) => {
+      if (result.kind === 'failed') sendFailure(service, reply, result.failure);
+      else sendBody(service, reply, 200, dashboardFeed(service, result.view, control));
+    });
+  });
+}
+
+// Nothing but our own files and the cluster's own nodes: whatever a holder calls itself, no script of its comes to life, and no other host is asked.
+function contentPolicy(connect: readonly string[]): string {
+  return [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    ['connect-src', "'self'", ...connect].join(' '),
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ');
+}
+
+/** Where the members' own dashboards are. */
+function origins(api: Api): string[] {
+  return api.service.status().members.flatMap(({ http }) => (/^[\w.:[\]-]+$/.test(http) ? [`http://${http}`] : []));
+}
+
+// The page of a node that has died goes on with the others, so theirs may read this feed, and no other site may.
+function letMembersRead(api: Api, request: ApiRequest, reply: ApiReply): void {
+  const { origin } = request.raw.headers;
+  reply.header('vary', 'origin');
+  reply.header('cache-control', 'no-store');
+  if (origin !== undefined && origins(api).includes(origin.replace('//localhost:', '//127.0.0.1:')))
+    reply.header('access-control-allow-origin', origin);
+}
