@@ -43,7 +43,7 @@ export function showMembers(
           role,
           state === 'paused' ? 'paused' : down ? 'down' : isLeader ? 'leader' : member.role === 'leader' ? 'follower' : member.role,
         );
-      const index = member.id === cluster.node ? cluster.index : member.matchIndex;
+      const index = down ? null : member.id === cluster.node ? cluster.index : member.matchIndex;
       const lag = index === null ? null : Math.max(0, cluster.commitIndex - index);
       const contact =
         member.id === cluster.node ? 'answers you' : member.lastContactMs === null ? 'never' : durationText(member.lastContactMs);

@@ -22,7 +22,7 @@ beforeAll(async () => {
   await call('PUT', 'leases/jobs/prod/billing', { holder: 'worker-2', durationMs: 3_600_000 });
   await call('PUT', 'leases/jobs/prod/pinned', { holder: 'worker-3', durationMs: 60_000 });
   await call('PUT', 'leases/jobs/prod/pinned/pins/backup', undefined);
-  await call('PUT', 'leases/jobs/prod/brief', { holder: '<img/src=x>', durationMs: 500 });
+  await call('PUT', 'leases/jobs/prod/brief', { holder: 'worker-5', durationMs: 500 });
 });
 afterAll(async () => {
   await browser?.close();
@@ -84,6 +84,7 @@ describe('the page of a node of leasehold cluster', () => {
     await first.page.context().close();
     // The page of the very node that dies, so that it must go on with the others.
     const { page, faults, asked } = await open(url(old), { colorScheme: 'light' });
+    await page.locator('#timeline .expired', { hasText: 'jobs/prod/brief expired, worker-5 had it' }).waitFor();
     const before = await secondsLeft(page, 'nightly');
     expect(before).toBeGreaterThan(500);
     await picture(page, 'wide-light-before');
@@ -133,9 +134,10 @@ describe('the page of a node of leasehold cluster', () => {
     const { page, faults } = await open(url('n3'));
     // It queues, and is not waited for.
     void call('PUT', 'leases/jobs/prod/nightly', { holder: 'worker-8', durationMs: 60_000, waitMs: 300_000 }).catch(() => {});
+    await call('PUT', 'leases/jobs/prod/markup', { holder: '<img/src=x>', durationMs: 300 });
     expect(await row(page, 'pinned').textContent()).toMatch(/held by its pin.*backup/);
     await row(page, 'nightly').locator('[data-label="Waiting"]', { hasText: /^1$/ }).waitFor();
-    await page.locator('#timeline .expired', { hasText: 'jobs/prod/brief expired, <img/src=x> had it' }).waitFor();
+    await page.locator('#timeline .expired', { hasText: 'jobs/prod/markup expired, <img/src=x> had it' }).waitFor();
     expect(await page.locator('img').count()).toBe(0);
     expect(faults).toEqual([]);
     await page.context().close();
