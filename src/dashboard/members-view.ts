@@ -6,7 +6,7 @@ import type { Order, ProcessState } from './orders.ts';
 
 type Member = DashboardFeed['cluster']['members'][number];
 
-const FACTS = ['Term', 'Log index', 'Behind', 'Last contact'] as const;
+const FACTS = ['Term', 'Index', 'Behind', 'Last contact'] as const;
 const ORDERS: Readonly<Record<Order, string>> = {
   kill: 'Kill',
   pause: 'Pause',
@@ -45,8 +45,7 @@ export function showMembers(
         );
       const index = down ? null : member.id === cluster.node ? cluster.index : member.matchIndex;
       const lag = index === null ? null : Math.max(0, cluster.commitIndex - index);
-      const contact =
-        member.id === cluster.node ? 'answers you' : member.lastContactMs === null ? 'never' : durationText(member.lastContactMs);
+      const contact = member.id === cluster.node ? 'now' : member.lastContactMs === null ? 'never' : durationText(member.lastContactMs);
       const facts = [down ? '–' : String(cluster.term), index === null ? '–' : String(index), lag === null ? '–' : String(lag), contact];
       for (const [at, fact] of child.querySelectorAll('dd').entries()) say(fact, facts[at] ?? '');
       showButtons(child, state, isLeader);
