@@ -1,4 +1,5 @@
 // All planted faults, list by list.
+import { DASHBOARD } from './dashboard.ts';
 import { HISTORY_FAULTS } from './history.ts';
 import { LEASE } from './lease.ts';
 import { LOG_STORE } from './log-store.ts';
@@ -18,4 +19,5 @@ export const CATALOGUE: readonly Mutant[] = [
   ...LOG_STORE,
   ...MEMBERSHIP,
   ...HISTORY_FAULTS,
+  ...DASHBOARD,
 ];
