@@ -30,7 +30,8 @@ export function showMembers(
     (child, member) => {
       const state = states?.get(member.id) ?? null;
       const isLeader = member.id === cluster.leader;
-      const down = state === 'down' || (state !== 'running' && !member.reachable && member.id !== cluster.node);
+      // A process that has just been started runs, and is no member yet that anybody hears.
+      const down = state === 'down' || !(member.reachable || member.id === cluster.node);
       child.classList.toggle('leader', isLeader && !down);
       const link = child.querySelector('a');
       if (link !== null && member.http !== '') {
@@ -38,11 +39,7 @@ export function showMembers(
         say(link, member.http);
       }
       const role = child.querySelector('.role');
-      if (role !== null)
-        showRole(
-          role,
-          state === 'paused' ? 'paused' : down ? 'down' : isLeader ? 'leader' : member.role === 'leader' ? 'follower' : member.role,
-        );
+      if (role !== null) showRole(role, wordOf(member, state, isLeader, down));
       const index = down ? null : member.id === cluster.node ? cluster.index : member.matchIndex;
       const lag = index === null ? null : Math.max(0, cluster.commitIndex - index);
       const contact = member.id === cluster.node ? 'now' : member.lastContactMs === null ? 'never' : durationText(member.lastContactMs);
@@ -73,9 +70,16 @@ function card(id: string, give: (order: Order, node: string, button: HTMLButtonE
   return card;
 }
 
+/** Down is what is known to be; where there is no process to look at, it is only out of reach. */
+function wordOf({ role }: Member, state: ProcessState | null, isLeader: boolean, down: boolean): string {
+  if (state === 'paused' || state === 'down') return state;
+  if (down) return 'unreachable';
+  return isLeader ? 'leader' : role === 'leader' ? 'follower' : role;
+}
+
 function showRole(role: Element, word: string): void {
   say(role, word);
-  role.className = `role ${{ leader: '', down: 'bad', paused: 'warn', candidate: 'warn' }[word] ?? 'plain'}`;
+  role.className = `role ${{ leader: '', down: 'bad', unreachable: 'bad', paused: 'warn', candidate: 'warn' }[word] ?? 'plain'}`;
 }
 
 /** Only what makes sense now is offered; a button that goes away hands its focus to the first that stays. */

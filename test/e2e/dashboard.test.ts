@@ -45,6 +45,7 @@ interface Opened {
 }
 
 async function open(url: string, options: BrowserContextOptions = {}): Promise<Opened> {
+  await until(async () => (await fetch(`${url}readyz`).catch(() => null))?.ok === true, `${url} to serve`);
   const context = await browser.newContext({ viewport: WIDE, ...options });
   const page = await context.newPage();
   const opened: Opened = { page, faults: [], asked: new Set() };
@@ -169,7 +170,6 @@ test('a node that stands alone shows its cluster, and no button', async () => {
   const port = await freePorts(2);
   const peer = `127.0.0.1:${port + 1}`;
   leasehold(['node', '--id', 'n1', '--http', `127.0.0.1:${port}`, '--peer', peer, '--members', `n1=${peer}`, '--data', freshDirectory()]);
-  await until(async () => (await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => null))?.ok === true, 'a node alone');
   const { page, faults } = await open(`http://127.0.0.1:${port}/`);
   await page.locator('#standing', { hasText: 'n1 leads term' }).waitFor();
   expect(await page.getByRole('button').count()).toBe(0);
