@@ -5,6 +5,7 @@ import type { ReplicaLimits } from '../../src/replica/config.ts';
 import type { Replica } from '../../src/replica/replica.ts';
 import type { ReadResult, Settled } from '../../src/replica/service.ts';
 import { Cluster } from '../sim/cluster.ts';
+import { MemberHistory } from '../sim/member-history.ts';
 import { CALM_DISK, CALM_NETWORK, drawPlan } from '../sim/plan.ts';
 import { SeededRandom } from '../sim/random.ts';
 import { Scheduler } from '../sim/scheduler.ts';
@@ -28,10 +29,17 @@ class Calm {
       network: CALM_NETWORK,
       disk: CALM_DISK,
     };
-    this.cluster = new Cluster(plan, this.scheduler, new SeededRandom(2), new Story((line) => this.lines.push(line)), {
-      tell: () => {},
-      envFault: null,
-    });
+    this.cluster = new Cluster(
+      plan,
+      this.scheduler,
+      new SeededRandom(2),
+      new Story((line) => this.lines.push(line)),
+      new MemberHistory([1, 2, 3]),
+      {
+        tell: () => {},
+        envFault: null,
+      },
+    );
     for (const id of started) this.cluster.start(id);
     this.pass(10);
   }

@@ -12,6 +12,7 @@ export interface Tally {
   applied: number;
   failed: number;
   reads: number;
+  memberChanges: number;
   violations: number;
   /** By fault. */
   readonly strikes: Record<string, number>;
@@ -34,18 +35,18 @@ export interface CampaignOptions {
   readonly print: (line: string) => void;
 }
 
-const FIGURES = ['seeds', 'virtualMs', 'events', 'entries', 'applied', 'failed', 'reads', 'violations'] as const;
+const FIGURES = ['seeds', 'virtualMs', 'events', 'entries', 'applied', 'failed', 'reads', 'memberChanges', 'violations'] as const;
 const PROGRESS_EVERY_MS = 5_000;
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 
 export function emptyTally(): Tally {
-  return { seeds: 0, virtualMs: 0, events: 0, entries: 0, applied: 0, failed: 0, reads: 0, violations: 0, strikes: {} };
+  return { seeds: 0, virtualMs: 0, events: 0, entries: 0, applied: 0, failed: 0, reads: 0, memberChanges: 0, violations: 0, strikes: {} };
 }
 
 export function tallyOf(result: SimulationResult): Tally {
-  const { virtualMs, events, entries, applied, failed, reads, strikes, violation } = result;
+  const { virtualMs, events, entries, applied, failed, reads, memberChanges, strikes, violation } = result;
   const violations = violation === null ? 0 : 1;
-  return { seeds: 1, virtualMs, events, entries, applied, failed, reads, violations, strikes: Object.fromEntries(strikes) };
+  return { seeds: 1, virtualMs, events, entries, applied, failed, reads, memberChanges, violations, strikes: Object.fromEntries(strikes) };
 }
 
 export function addTally(total: Tally, more: Tally): void {
@@ -81,13 +82,13 @@ export async function runCampaign({ from, to, jobs, seconds, print }: CampaignOp
 
 /** How much there was of everything, on a few lines. */
 export function summary(total: Tally, elapsedMs: number): string {
-  const { seeds, virtualMs, events, entries, applied, failed, reads, violations } = total;
+  const { seeds, virtualMs, events, entries, applied, failed, reads, memberChanges, violations } = total;
   const strikes = Object.entries(total.strikes)
     .sort(([, one], [, other]) => other - one)
     .map(([fault, count]) => `${fault} ${count}`);
   return [
     `${seeds} seeds in ${(elapsedMs / 1_000).toFixed(1)} s: ${(virtualMs / 60_000).toFixed(0)} virtual minutes, ${(virtualMs / elapsedMs).toFixed(0)} times real time`,
-    `${events} events, ${entries} entries, ${applied} calls applied, ${failed} failed, ${reads} reads`,
+    `${events} events, ${entries} entries, ${applied} calls applied, ${failed} failed, ${reads} reads, ${memberChanges} changes of members`,
     `faults: ${strikes.join(', ')}`,
     `${violations} violations`,
   ].join('\n');

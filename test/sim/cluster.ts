@@ -3,13 +3,14 @@ import type { Env, Recovered } from '../../src/env.ts';
 import { checksum, codec } from '../../src/io/codec.ts';
 import { DataDirectoryError } from '../../src/io/data-directory-error.ts';
 import type { StateEvent } from '../../src/lease/events.ts';
-import type { Index, NodeId, Term } from '../../src/raft/types.ts';
+import type { ConfState, Index, NodeId, Term } from '../../src/raft/types.ts';
 import { Replica } from '../../src/replica/replica.ts';
 import type { Service } from '../../src/replica/service.ts';
 import { SimClock } from './clock.ts';
 import { type Damage, SimDisk } from './disk.ts';
 import type { Fact } from './facts.ts';
 import { type DiskMood, SimLogStore, type StoreObserver } from './log-store.ts';
+import { confText, type MemberHistory, membersOf } from './member-history.ts';
 import { Network } from './network.ts';
 import type { Plan } from './plan.ts';
 import { Process } from './process.ts';
@@ -43,12 +44,18 @@ export interface Life {
 }
 
 interface Node {
+  /** Its number. */
   readonly id: NodeId;
+  /** What the members call it; that of a newcomer is chosen before its number is known. */
+  readonly name: string;
+  readonly diskName: string;
   readonly disk: SimDisk;
   readonly mood: DiskMood;
   life: Life | null;
   /** Its data directory cannot be believed any more: it takes no part. */
   isLost: boolean;
+  /** It was removed, and has ended because of it. */
+  isGone: boolean;
 }
 
 export interface ClusterHost {
@@ -59,7 +66,8 @@ export interface ClusterHost {
 /** All nodes, dead or alive. */
 export class Cluster {
   readonly network: Network;
-  readonly ids: readonly NodeId[];
+  readonly #founders: readonly NodeId[];
+  readonly #members: MemberHistory;
   readonly #nodes = new Map<NodeId, Node>();
   readonly #plan: Plan;
   readonly #scheduler: Scheduler;
@@ -69,19 +77,21 @@ export class Cluster {
   /** Terms that each node was seen to lead, as `node/term`. */
   readonly #led = new Set<string>();
   readonly #harmed = new Set<NodeId>();
+  /** Greatest index at which any node has been given a change of members to write. */
+  lastMemberChange: Index = 0;
   #running: NodeId | null = null;
   /** Whether a node that ends is started again at once. */
   keepUp = false;
 
-  constructor(plan: Plan, scheduler: Scheduler, random: SeededRandom, story: Story, host: ClusterHost) {
+  constructor(plan: Plan, scheduler: Scheduler, random: SeededRandom, story: Story, members: MemberHistory, host: ClusterHost) {
     this.#plan = plan;
     this.#scheduler = scheduler;
     this.#random = random;
     this.#story = story;
     this.#host = host;
-    this.ids = Array.from({ length: plan.nodes }, (_, place) => place + 1);
-    for (const id of this.ids)
-      this.#nodes.set(id, { id, disk: new SimDisk(checksum, `n${id}`), mood: { ...plan.disk }, life: null, isLost: false });
+    this.#members = members;
+    this.#founders = members.newest.conf.voters;
+    for (const id of this.#founders) this.place(id, `n${id}`, `disk-${id}`);
     this.network = new Network(
       scheduler,
       random.fork(),
@@ -93,6 +103,30 @@ export class Cluster {
         },
       },
     );
+  }
+
+  /** All nodes that take part, or could if they were up: not those that have ended because they were removed. */
+  get ids(): NodeId[] {
+    return [...this.#nodes.values()].filter((node) => !node.isGone).map((node) => node.id);
+  }
+
+  /** A node that has never been started, with nothing on its disk. */
+  place(id: NodeId, name: string, diskName: string): void {
+    if (this.#nodes.has(id)) throw new Error(`cluster: there is a node ${id} already`);
+    const disk = new SimDisk(checksum, diskName);
+    this.#nodes.set(id, { id, name, diskName, disk, mood: { ...this.#plan.disk }, life: null, isLost: false, isGone: false });
+  }
+
+  has(id: NodeId): boolean {
+    return this.#nodes.has(id);
+  }
+
+  name(id: NodeId): string {
+    return this.#node(id).name;
+  }
+
+  hasHad(id: NodeId, index: Index, term: Term): boolean {
+    return this.#nodes.get(id)?.disk.has(index, term) ?? false;
   }
 
   /** The node whose code is running now; null outside of all. */
@@ -124,7 +158,7 @@ export class Cluster {
     let foundTerm = -1;
     for (const id of this.up) {
       const replica = this.life(id)?.replica;
-      if (replica?.leader === `n${id}` && replica.term > foundTerm) {
+      if (replica?.leader === this.name(id) && replica.term > foundTerm) {
         found = id;
         foundTerm = replica.term;
       }
@@ -132,9 +166,9 @@ export class Cluster {
     return found;
   }
 
-  /** All but those that have found their data directory damaged. */
+  /** The members, but for those that have found their data directory damaged, and those that were never started. */
   get able(): NodeId[] {
-    return this.ids.filter((id) => !this.#node(id).isLost);
+    return membersOf(this.#members.newest.conf).filter((id) => this.#nodes.get(id)?.isLost === false);
   }
 
   holds(id: NodeId, index: Index, term: Term): boolean {
@@ -143,15 +177,16 @@ export class Cluster {
 
   start(id: NodeId): void {
     const node = this.#node(id);
-    if (node.life !== null || node.isLost) return;
+    if (node.life !== null || node.isLost || node.isGone) return;
     const name = `n${id}`;
+    const self = { node: id, name: node.name, http: `${node.name}:http`, disk: node.diskName };
     this.#tell(name, 'starts');
     const random = this.#random.fork();
     const process = new Process(this.#scheduler, (run) => this.#enter(node, run));
     this.#host.envFault?.reopened?.(node.disk);
     const store = this.#open(node, process, random);
     if (store === null) return;
-    const transport = new SimTransport({ node: id, name, http: `${name}:http`, disk: `disk-${id}` }, this.network, process, (from, frame) =>
+    const transport = new SimTransport(self, this.network, process, (from, frame) =>
       this.#tell(name, `gets ${describeFrame(frame)} from n${from}`, 'detail'),
     );
     const clock = new SimClock(this.#scheduler, process, random, this.#plan.clocks[id - 1] ?? STEADY_CLOCK);
@@ -159,15 +194,13 @@ export class Cluster {
     let role = '';
     process.call(() => {
       const replica = new Replica(this.#host.envFault?.env?.(env, id) ?? env, {
-        node: id,
-        name,
-        http: `${name}:http`,
-        disk: `disk-${id}`,
-        founders: this.ids.map((member) => ({ node: member, name: `n${member}`, peer: `n${member}:peer` })),
+        ...self,
+        founders: this.#founders.map((member) => ({ node: member, name: `n${member}`, peer: `n${member}:peer` })),
         heartbeatMs: this.#plan.heartbeatMs,
         electionTimeoutMs: this.#plan.electionTimeoutMs,
         limits: this.#plan.limits,
         trace: (event) => {
+          if (event.kind === 'configuration-switched') this.#noteMembers(id, event.conf);
           if (event.kind === 'became') {
             const isNews = event.role === 'leader' || event.role === 'candidate' || role === 'leader';
             role = event.role;
@@ -177,8 +210,9 @@ export class Cluster {
         },
         onFatal: (error) => {
           this.#tell(name, `ends itself: ${error.message}`);
-          // Only a disk that failed may end a node.
-          if (!store.isBroken) throw new Violation('no-bugs', `${name} ends itself without a reason: ${error.message}`);
+          if (this.#isRemoval(node, error)) node.isGone = true;
+          // Else only a disk that failed may end a node.
+          else if (!store.isBroken) throw new Violation('no-bugs', `${name} ends itself without a reason: ${error.message}`);
           this.#scheduler.after(0, () => this.crash(id, false));
         },
       });
@@ -207,6 +241,7 @@ export class Cluster {
         const last = entries.at(-1);
         const until = last === undefined ? '' : ` to ${last.index}/${last.term}`;
         this.#tell(name, `writes term=${hardState?.term} vote=${hardState?.vote} entries=${entries.length}${until}`, 'detail');
+        for (const entry of entries) if (entry.kind === 'conf-change') this.lastMemberChange = Math.max(this.lastMemberChange, entry.index);
         this.#host.tell({ kind: 'appending', node: node.id, write });
       },
       savingState: (meta) => {
@@ -298,6 +333,20 @@ export class Cluster {
     } finally {
       this.#running = outer;
     }
+  }
+
+  /** Whether a node says that it was removed; it must be true. */
+  #isRemoval({ id, name }: Node, error: Error): boolean {
+    if (!/was removed from the cluster|is no member any more/.test(error.message)) return false;
+    const { conf, index } = this.#members.newest;
+    if (membersOf(conf).includes(id))
+      throw new Violation('no-bugs', `${name} (n${id}) ends itself as removed, but is a member by entry ${index}: ${error.message}`);
+    return true;
+  }
+
+  #noteMembers(node: NodeId, conf: ConfState): void {
+    this.#tell(`n${node}`, `counts as members ${confText(conf)}`, 'detail');
+    this.#host.tell({ kind: 'members-switched', node, conf });
   }
 
   #noteLeader(node: NodeId, term: Term): void {

@@ -3,6 +3,8 @@ import type { Cluster } from './cluster.ts';
 import { keyName } from './facts.ts';
 import { LEASE_KEYS } from './intentions.ts';
 import type { Ledger } from './ledger.ts';
+import { type MemberHistory, membersOf } from './member-history.ts';
+import type { Operator } from './operator.ts';
 import type { Plan } from './plan.ts';
 import { Violation } from './properties/property.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -15,6 +17,8 @@ export interface Convergence {
   readonly cluster: Cluster;
   readonly workload: Workload;
   readonly ledger: Ledger;
+  readonly members: MemberHistory;
+  readonly operator: Operator;
   /** Lets time pass until then, or until `stop`; throws the violation that was found on the way. */
   advance(untilMs: number, stop?: () => boolean): void;
 }
@@ -27,6 +31,7 @@ export function convergence(world: Convergence): void {
   // While the clients go on: somebody leads, and their calls are applied.
   until(world, boundMs, 'no leader', () => cluster.leader !== null);
   until(world, boundMs + CALL_BOUND_MS, 'no call is applied', () => workload.lastAppliedMs > healedMs);
+  settleMembers(world, boundMs + CALL_BOUND_MS);
   world.advance(scheduler.nowMs + AFTER_MS);
   workload.stop();
   until(
@@ -77,6 +82,42 @@ function until(world: Convergence, boundMs: number, complaint: string, condition
     if (scheduler.nowMs >= startMs + boundMs) fail(`${complaint} within ${boundMs.toFixed(0)} ms after ${startMs.toFixed(3)} ${detail()}`);
     world.advance(scheduler.nowMs + LOOK_EVERY_MS);
   }
+}
+
+/** Every change is answered, every newcomer that runs votes, whoever was to be replaced is gone, and the removed have ended. */
+function settleMembers(world: Convergence, boundMs: number): void {
+  const { cluster, members, operator } = world;
+  until(
+    world,
+    boundMs,
+    'a change of members is not answered',
+    () => operator.owed.length === 0,
+    () => operator.owed.join('; '),
+  );
+  until(
+    world,
+    boundMs + IMAGE_BOUND_MS,
+    'a member does not get to vote',
+    () => members.newest.conf.votersOutgoing.length === 0 && cluster.able.every((id) => members.newest.conf.voters.includes(id)),
+    () => JSON.stringify(members.newest),
+  );
+  until(
+    world,
+    boundMs,
+    'a removed node does not end',
+    () => strangers(world).length === 0,
+    () => JSON.stringify(strangers(world)),
+  );
+}
+
+/** Nodes that run, are no members, and know somebody who could tell them so. */
+function strangers({ cluster, members }: Convergence): number[] {
+  const present = membersOf(members.newest.conf);
+  const names = new Set(cluster.able.map((id) => cluster.name(id)));
+  return cluster.up.filter((id) => {
+    const known = cluster.life(id)?.replica.status().members ?? [];
+    return !present.includes(id) && known.some((member) => names.has(member.id));
+  });
 }
 
 /** Asks until it is done: the answer to one unpin may be lost in a change of the leader. */

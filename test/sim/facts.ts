@@ -3,7 +3,7 @@ import type { ImageMeta, LogWrite, PeerFrame } from '../../src/env.ts';
 import type { Assertion, BareCommand, Command, LeaseKey } from '../../src/lease/commands.ts';
 import type { EventId, StateEvent } from '../../src/lease/events.ts';
 import type { KeyView, Outcome } from '../../src/lease/outcomes.ts';
-import type { Index, NodeId, Term } from '../../src/raft/types.ts';
+import type { ConfState, Index, NodeId, Term } from '../../src/raft/types.ts';
 import type { Failure, Settled } from '../../src/replica/service.ts';
 
 /** Who holds a lease, as the state machine shows it. */
@@ -95,6 +95,8 @@ export type Fact =
   | { readonly kind: 'frame-sent'; readonly node: NodeId; readonly to: NodeId; readonly frame: PeerFrame }
   /** The first sign that `node` acts as the leader of `term`. */
   | { readonly kind: 'leads'; readonly node: NodeId; readonly term: Term }
+  /** From now on the node counts these members. */
+  | { readonly kind: 'members-switched'; readonly node: NodeId; readonly conf: ConfState }
   /** About to be handed to the log store. */
   | { readonly kind: 'appending'; readonly node: NodeId; readonly write: LogWrite }
   | { readonly kind: 'saving-state'; readonly node: NodeId; readonly meta: ImageMeta }

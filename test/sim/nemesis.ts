@@ -4,6 +4,7 @@ import { unreachable } from '../../src/assert.ts';
 import type { NodeId } from '../../src/raft/types.ts';
 import type { Cluster } from './cluster.ts';
 import { DAMAGES } from './disk.ts';
+import type { Operator } from './operator.ts';
 import { CALM_DISK, CALM_NETWORK, type Fault, type Plan } from './plan.ts';
 import type { SeededRandom } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -15,16 +16,18 @@ export class Nemesis {
   readonly #random: SeededRandom;
   readonly #story: Story;
   readonly #cluster: Cluster;
+  readonly #operator: Operator;
   /** How often each fault was chosen. */
   readonly strikes = new Map<Fault, number>();
   #stopped = false;
 
-  constructor(plan: Plan, scheduler: Scheduler, random: SeededRandom, story: Story, cluster: Cluster) {
+  constructor(plan: Plan, scheduler: Scheduler, random: SeededRandom, story: Story, cluster: Cluster, operator: Operator) {
     this.#plan = plan;
     this.#scheduler = scheduler;
     this.#random = random;
     this.#story = story;
     this.#cluster = cluster;
+    this.#operator = operator;
   }
 
   start(): void {
@@ -142,7 +145,7 @@ export class Nemesis {
         const life = leader === null ? null : this.#cluster.life(leader);
         if (life === null || life.process.paused) return;
         life.process.call(() =>
-          life.replica.transfer(this.#random.chance(0.5) ? null : `n${victim}`, (result) =>
+          life.replica.transfer(this.#random.chance(0.5) ? null : this.#cluster.name(victim), (result) =>
             this.#tell(`transfer: ${JSON.stringify(result)}`),
           ),
         );
@@ -168,6 +171,20 @@ export class Nemesis {
         this.#later(2_500, 4_000, () => Object.assign(mood, { leastMs: this.#plan.disk.leastMs, mostMs: this.#plan.disk.mostMs }));
         return;
       }
+      case 'add-member':
+        this.#operator.add(null);
+        return;
+      case 'remove-member':
+        this.#operator.remove(victim);
+        return;
+      case 'remove-leader':
+        this.#operator.remove(leader ?? victim);
+        return;
+      case 'replace-member':
+        // Also one that is dead, and comes back only if it must.
+        if (this.#random.chance(0.5)) this.#cluster.crash(victim, this.#random.chance(0.3));
+        this.#operator.add(victim);
+        return;
       default:
         unreachable(fault);
     }
@@ -175,12 +192,15 @@ export class Nemesis {
 
   /** Never so many that those left are no majority. */
   #corrupt(id: NodeId): void {
-    const { ids, harmed } = this.#cluster;
+    const { harmed } = this.#cluster;
     // Not on top of a loss of power: the mark may be 20 ms behind then, the one gap that decision 9 of src/README.md leaves.
     const wasUp = this.#cluster.life(id) !== null;
     this.#cluster.crash(id, false);
     if (!wasUp) return;
-    if (harmed.has(id) || harmed.size < Math.floor((ids.length - 1) / 2)) this.#cluster.damage(id, this.#random.pick(DAMAGES));
+    if (harmed.has(id) || this.#operator.mayLose()) {
+      this.#operator.lost();
+      this.#cluster.damage(id, this.#random.pick(DAMAGES));
+    }
     this.#later(1, 1_500, () => this.#cluster.start(id));
   }
 

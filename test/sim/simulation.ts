@@ -5,7 +5,9 @@ import { type Convergence, convergence } from './convergence.ts';
 import { describeTenure, type Fact } from './facts.ts';
 import { LEASE_KEYS } from './intentions.ts';
 import { Ledger } from './ledger.ts';
+import { MemberHistory } from './member-history.ts';
 import { Nemesis } from './nemesis.ts';
+import { Operator } from './operator.ts';
 import { drawPlan, type Fault, type Plan } from './plan.ts';
 import { allProperties } from './properties/all.ts';
 import { type Property, Violation } from './properties/property.ts';
@@ -41,6 +43,8 @@ export interface SimulationResult {
   readonly applied: number;
   readonly failed: number;
   readonly reads: number;
+  /** How often the members changed, as the log has it. */
+  readonly memberChanges: number;
   /** How often each fault struck. */
   readonly strikes: ReadonlyMap<Fault, number>;
 }
@@ -69,24 +73,28 @@ export function simulate(seed: number, options: SimulationOptions = {}): Simulat
       throw error;
     }
   };
-  const cluster = new Cluster(plan, scheduler, random.fork(), story, { tell, envFault: options.envFault ?? null });
+  const members = new MemberHistory(Array.from({ length: plan.nodes }, (_, place) => place + 1));
+  const cluster = new Cluster(plan, scheduler, random.fork(), story, members, { tell, envFault: options.envFault ?? null });
   properties = allProperties(
     {
       get nowMs() {
         return scheduler.nowMs;
       },
-      members: cluster.ids,
+      members,
       ledger,
       fastestRate: plan.clocks.reduce((fastest, clock) => Math.max(fastest, clock.rate), 1),
       disk: (node: NodeId) => cluster.disk(node),
+      hasHad: (node, index, term) => cluster.hasHad(node, index, term),
       term: (node: NodeId) => cluster.life(node)?.replica.term ?? 0,
       holds: (node, index, term) => cluster.holds(node, index, term),
     },
     options.without ?? [],
   );
   const workload = new Workload(plan, scheduler, random.fork(), story, cluster, ledger, { tell });
-  const nemesis = new Nemesis(plan, scheduler, random.fork(), story, cluster);
+  const nemesisRandom = random.fork();
   const watchers = new SimWatchers(cluster, scheduler, random.fork(), { tell });
+  const operator = new Operator(plan, scheduler, random.fork(), story, cluster, members);
+  const nemesis = new Nemesis(plan, scheduler, nemesisRandom, story, cluster, operator);
   const unwitness = witnessStateMachines({
     get nowMs() {
       return scheduler.nowMs;
@@ -112,7 +120,7 @@ export function simulate(seed: number, options: SimulationOptions = {}): Simulat
     advance(plan.faultsMs);
     nemesis.heal();
     tell({ kind: 'healed' });
-    const world: Convergence = { plan, scheduler, cluster, workload, ledger, advance };
+    const world: Convergence = { plan, scheduler, cluster, workload, ledger, members, operator, advance };
     convergence(world);
     watchers.finish();
     tell({ kind: 'finished' });
@@ -134,5 +142,6 @@ export function simulate(seed: number, options: SimulationOptions = {}): Simulat
     failed: workload.failed,
     reads: workload.reads,
     strikes: nemesis.strikes,
+    memberChanges: members.changes,
   };
 }

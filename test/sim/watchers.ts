@@ -111,9 +111,10 @@ export class SimWatchers {
     for (const watcher of this.#watchers) watcher.roam();
   }
 
-  /** To be called when all nodes are up and at the same index. */
+  /** To be called when all members are up and at the same index. */
   finish(): void {
-    for (const [number, watcher] of this.#watchers.entries()) watcher.finish(this.#cluster.up[number % this.#cluster.up.length] as NodeId);
+    const members = this.#cluster.able.filter((id) => this.#cluster.life(id) !== null);
+    for (const [number, watcher] of this.#watchers.entries()) watcher.finish(members[number % members.length] as NodeId);
   }
 }
 

@@ -161,7 +161,10 @@ export function describeFrame(frame: PeerFrame): string {
 /** What a run will be like, on a line. */
 export function describePlan(plan: Plan): string {
   const { nodes, clients, heartbeatMs, electionTimeoutMs, faultsMs, faultEveryMs, faults, isHostile, limits, clocks, disk } = plan;
-  const rates = clocks.map(({ rate }) => rate.toFixed(3)).join(', ');
+  const rates = clocks
+    .slice(0, nodes)
+    .map(({ rate }) => rate.toFixed(3))
+    .join(', ');
   return [
     `${nodes} nodes, ${clients} clients, heartbeat ${heartbeatMs} ms, election timeout ${electionTimeoutMs} ms`,
     `a write takes up to ${disk.mostMs} ms, clock rates ${rates}, ${isHostile ? 'a hostile network' : 'a decent network'}`,

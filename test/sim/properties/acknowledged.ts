@@ -1,6 +1,7 @@
 // Ours: what is acknowledged is in the log as it was asked for, exactly once, and on a majority of the disks.
 import type { Index, Term } from '../../../src/raft/types.ts';
 import type { Call, Fact } from '../facts.ts';
+import { isQuorum, membersOf } from '../member-history.ts';
 import { type Property, Violation, type World } from './property.ts';
 
 /** That it stays there is what leader completeness and state machine safety say; `convergence` looks at the end once more. */
@@ -45,8 +46,10 @@ export class Acknowledged implements Property {
   }
 
   #checkDisks(call: Call, index: Index, term: Term): void {
-    const holding = this.#world.members.filter((node) => this.#world.disk(node).has(index, term));
-    if (holding.length * 2 <= this.#world.members.length) {
+    const memberships = this.#world.members.since(call.firstBeganMs);
+    const nodes = [...new Set(memberships.flatMap(({ conf }) => membersOf(conf)))];
+    const holding = nodes.filter((node) => this.#world.hasHad(node, index, term));
+    if (!memberships.some(({ conf }) => isQuorum(conf, holding))) {
       throw new Violation(this.name, `call ${call.id} at ${index} is acknowledged and on the disks of ${JSON.stringify(holding)} only`);
     }
   }

@@ -18,6 +18,7 @@ import { OneHolder } from './one-holder.ts';
 import { Pins } from './pins.ts';
 import { Promises } from './promises.ts';
 import type { Property, World } from './property.ts';
+import { SameMembers } from './same-members.ts';
 import { StateMachineSafety } from './state-machine-safety.ts';
 import { Waiters } from './waiters.ts';
 
@@ -29,6 +30,7 @@ export function allProperties(world: World, without: readonly string[]): Propert
     new LogMatching(world),
     new LeaderCompleteness(world),
     new StateMachineSafety(),
+    new SameMembers(world),
     new Promises(world),
     new Durable(),
     new LeaseTime(world),

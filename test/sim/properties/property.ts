@@ -3,15 +3,18 @@ import type { Index, NodeId, Term } from '../../../src/raft/types.ts';
 import type { SimDisk } from '../disk.ts';
 import type { Fact } from '../facts.ts';
 import type { Ledger } from '../ledger.ts';
+import type { MemberHistory } from '../member-history.ts';
 
 /** What properties may look up besides the facts. */
 export interface World {
   readonly nowMs: number;
-  readonly members: readonly NodeId[];
+  readonly members: MemberHistory;
   readonly ledger: Ledger;
   /** The fastest clock of any node: milliseconds that it counts in one true one; at least 1. */
   readonly fastestRate: number;
   disk(node: NodeId): SimDisk;
+  /** Whether the entry (index, term) is or was durable on a disk of the node: also on one that it has lost since. */
+  hasHad(node: NodeId, index: Index, term: Term): boolean;
   /** The term that a running node is in; 0 when it is down. */
   term(node: NodeId): Term;
   /** Whether the running `node` has the entry (index, term) in its log or image, durable or handed over for writing; false when it is down. */
