@@ -7,6 +7,7 @@ import type { Env, LogStore } from './env.ts';
 import { realClock } from './io/clock.ts';
 import { checksum, codec } from './io/codec.ts';
 import { openLogStore } from './io/log-store.ts';
+import { LoopDelay } from './io/loop-delay.ts';
 import { realRandom } from './io/random.ts';
 import { openTransport } from './io/transport.ts';
 import { type Embedded, embed } from './library/embedded.ts';
@@ -16,7 +17,7 @@ import { decodePuts } from './replica/member-codec.ts';
 import { Replica } from './replica/replica.ts';
 import { Roster } from './replica/roster.ts';
 
-export { LoopDelay } from './io/loop-delay.ts';
+export type { LoopDelay } from './io/loop-delay.ts';
 
 export interface NodeEvents {
   /** One line for people, when a role changes: "n2 leads term 5 after 84 ms without a leader". */
@@ -27,6 +28,8 @@ export interface NodeEvents {
 export interface RunningNode extends Embedded {
   /** Settles with the error that ended the node by itself (a failed disk, a refusal by the cluster), never otherwise. */
   readonly failed: Promise<Error>;
+  /** How long its event loop was held up. */
+  readonly loopDelay: LoopDelay;
   /** Hands leadership over, answers or fails what waits, flushes, closes. */
   stop(): Promise<void>;
 }
@@ -64,6 +67,8 @@ export async function startNode(
     });
     opened.push(() => settled((done) => transport.close(() => done())));
 
+    const loopDelay = new LoopDelay();
+    opened.push(async () => loopDelay.stop());
     const env: Env = { clock: realClock, random: realRandom(), store, transport, codec, checksum };
     let fail: (error: Error) => void = () => {};
     const failed = new Promise<Error>((resolve) => {
@@ -83,6 +88,7 @@ export async function startNode(
       service: replica,
       log: (line) => events.line(`${config.id}: ${line}`),
       dashboard: { pages: readDashboardPages(), control: config.control ?? null },
+      gauges: { loopDelay: loopDelay.all, diskSync: store.syncs },
     });
     await server.listen({ host: config.http.host, port: config.http.port }).catch((error: NodeJS.ErrnoException) => {
       throw error.code === 'EADDRINUSE'
@@ -99,6 +105,7 @@ export async function startNode(
     return {
       ...embedded,
       failed,
+      loopDelay,
       stop: async () => {
         embedded.manager.stop();
         await closeInOrder(replica, closeAll);

@@ -24,7 +24,7 @@ const LAYERS: readonly { readonly folder: string; readonly allowed: readonly str
   },
   {
     folder: 'replica',
-    allowed: ['./inbox.ts', '../raft/types.ts', '../lease/commands.ts', '../env.ts', '../assert.ts'],
+    allowed: ['./inbox.ts', '../raft/types.ts', '../lease/commands.ts', '../env.ts', '../histogram.ts', '../assert.ts'],
     forbidden: ['../io/clock.ts', '../api/server.ts', '../config.ts', 'node:fs', 'level'],
   },
   {

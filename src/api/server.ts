@@ -20,8 +20,10 @@ import { leaseListRoutes } from './lease-list-routes.ts';
 import { leaseRoutes } from './lease-routes.ts';
 import { lessorRoutes } from './lessor-routes.ts';
 import { memberRoutes } from './member-routes.ts';
+import { metricsRoutes, type ProcessGauges } from './metrics-routes.ts';
 import { pinRoutes } from './pin-routes.ts';
 import { checkQuery, parseQuery } from './query.ts';
+import { RequestLatency } from './request-latency.ts';
 import { trackSilentConnections } from './silent-connections.ts';
 import { txnRoutes } from './txn-routes.ts';
 import { waitRoutes } from './wait-routes.ts';
@@ -73,6 +75,8 @@ export interface ServerOptions {
   readonly limits?: Partial<ServerLimits>;
   /** Without it there is no page at `/`. */
   readonly dashboard?: Dashboard;
+  /** What is measured elsewhere in the process and told under /metrics. */
+  readonly gauges?: ProcessGauges;
 }
 
 /** Between two looks for connections that are too slow, in milliseconds. */
@@ -120,6 +124,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
   checkLeaseNames(fastify);
   checkRequests(fastify, api);
   const closeSilentConnections = trackSilentConnections(fastify.server);
+  const latency = new RequestLatency();
+  latency.measure(fastify);
   fastify.addHook('preClose', (done) => {
     // A connection whose last answer goes out from now on is not kept for another request.
     fastify.server.keepAliveTimeout = 1;
@@ -143,6 +149,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   memberRoutes(server, api);
   healthRoutes(server, api);
   if (options.dashboard !== undefined) dashboardRoutes(server, api, options.dashboard);
+  metricsRoutes(server, api, latency, options.gauges ?? {});
   return fastify;
 }
 

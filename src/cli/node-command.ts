@@ -83,10 +83,9 @@ async function runNode(config: NodeConfig, io: Io): Promise<number> {
   });
   const stopAsked = untilAskedToStop();
 
-  const { LoopDelay, startNode } = await import('../main.ts');
-  const loopDelay = new LoopDelay();
-  process.on('SIGUSR2', () => io.out(`${config.id}: ${loopDelayLine(loopDelay.take())}`));
-  let node: Awaited<ReturnType<typeof startNode>>;
+  const { startNode } = await import('../main.ts');
+  let node: Awaited<ReturnType<typeof startNode>> | undefined;
+  process.on('SIGUSR2', () => node !== undefined && io.out(`${config.id}: ${loopDelayLine(node.loopDelay.take())}`));
   try {
     node = await startNode(config, { line: (text) => io.out(text) });
   } catch (error) {

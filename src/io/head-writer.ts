@@ -1,5 +1,6 @@
 // Makes writes durable: one synced LevelDB batch with the head in it, and behind it the mark, which tells that it was made.
 import type { Done } from '../env.ts';
+import { Histogram } from '../histogram.ts';
 import { encodeHead, type Head } from './head.ts';
 import { HEAD_KEY } from './keys.ts';
 import type { Database } from './log-recovery.ts';
@@ -16,6 +17,8 @@ export type HeadBatch = { put(key: Buffer, value: Buffer): unknown; write(option
 
 /** Writes one head after the other. One write at a time may be under way. */
 export class HeadWriter {
+  /** How long the disk took for each synced batch. */
+  readonly syncs = new Histogram();
   readonly #mark: Pick<Mark, 'tell' | 'sync'>;
   readonly #fail: (error: Error) => void;
   #head: Head;
@@ -43,7 +46,11 @@ export class HeadWriter {
     const bytes = encodeHead(head);
     this.#head = head;
     batch.put(HEAD_KEY, bytes);
-    batch.write({ sync: true }).then(() => this.#told(bytes, isPromise, done), done);
+    const startMs = performance.now();
+    batch.write({ sync: true }).then(() => {
+      this.syncs.observe(performance.now() - startMs);
+      this.#told(bytes, isPromise, done);
+    }, done);
   }
 
   /** Makes durable what the mark tells. */

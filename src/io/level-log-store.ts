@@ -1,6 +1,7 @@
 // The durable half of a node on LevelDB. What it writes and in which order; opening and checking is in `log-store.ts`.
 import { assert } from '../assert.ts';
 import type { Codec, Done, ImageMeta, ImageReader, ImageWriter, LogWrite, RecordChecksum, Recovered, StateRecord } from '../env.ts';
+import type { Histogram } from '../histogram.ts';
 import type { HardState, Index } from '../raft/types.ts';
 import { MalformedBytesError } from './bytes.ts';
 import { DataDirectoryError, damaged, translateDiskError } from './data-directory-error.ts';
@@ -32,6 +33,7 @@ export interface OpenedDirectory {
 
 /** The store of one opened directory. The first error ends it: every later call answers with that error. */
 export class LevelLogStore implements DirectoryLogStore {
+  readonly syncs: Histogram;
   readonly #opened: OpenedDirectory;
   readonly #writer: HeadWriter;
   readonly #turns = new Turns();
@@ -56,6 +58,7 @@ export class LevelLogStore implements DirectoryLogStore {
     this.#hardState = opened.recovered.hardState;
     this.#lastGeneration = opened.image.generation;
     this.#writer = makeWriter((error) => this.#fail(error));
+    this.syncs = this.#writer.syncs;
     this.#host = {
       database: opened.database,
       codec: opened.codec,

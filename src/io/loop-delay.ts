@@ -1,5 +1,6 @@
 // How long this process kept its event loop from everything that waited for it: what a heartbeat that came due felt.
 import { createHistogram } from 'node:perf_hooks';
+import { Histogram } from '../histogram.ts';
 
 /** A timer of this period is watched; what it is late by is the delay. */
 const PERIOD_MS = 10;
@@ -21,6 +22,8 @@ export interface LoopDelayFigures {
 
 /** Measures from the moment when it is made until `stop`; costs a tenth of a percent of a core. */
 export class LoopDelay {
+  /** All delays since the beginning. */
+  readonly all = new Histogram();
   /** Of microseconds, one more than they were: a histogram takes no zero. */
   readonly #delays = createHistogram();
   #maxWorkMs = 0;
@@ -65,6 +68,7 @@ export class LoopDelay {
     const usedMs = cpuMs();
     // A timer fires up to a millisecond early or late by its own rounding.
     const lateMs = Math.max(0, nowMs - this.#lastMs - PERIOD_MS);
+    this.all.observe(lateMs);
     this.#delays.record(Math.round(lateMs * MICROSECONDS) + 1);
     this.#maxWorkMs = Math.max(this.#maxWorkMs, Math.min(lateMs, usedMs - this.#lastCpuMs));
     this.#lastMs = nowMs;

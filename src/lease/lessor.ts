@@ -66,6 +66,11 @@ export class Lessor {
     this.#queue = queue;
   }
 
+  /** How many are granted. */
+  get size(): number {
+    return this.#leases.size;
+  }
+
   get(id: LeaseId): Lease | undefined {
     return this.#leases.get(id);
   }

@@ -20,6 +20,11 @@ export class Pins {
   readonly changes = new Changes();
   readonly #sets = new OrderedMap<PinSet>();
 
+  /** How many claims' keys are pinned. */
+  get size(): number {
+    return this.#sets.size;
+  }
+
   has(claimId: string): boolean {
     return this.#sets.size > 0 && this.#sets.get(claimId) !== undefined;
   }

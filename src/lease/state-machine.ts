@@ -176,9 +176,9 @@ export class StateMachine {
     return this.#waiters.waitingFor(claimIdOf(key));
   }
 
-  /** How many outcomes are remembered by their callers' keys. */
-  get remembered(): number {
-    return this.#remembered.size;
+  /** How many claims, granted leases, pinned leases, and outcomes remembered by their callers' keys there are. */
+  get sizes() {
+    return { claims: this.#claims.size, grants: this.#lessor.size, pins: this.#pins.size, remembered: this.#remembered.size };
   }
 
   /** The lives of nodes at which claims wait, and the tickets of those that wait at a node in lives up to that one. */

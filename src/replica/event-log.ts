@@ -1,4 +1,5 @@
 // The events of the entries that this node has applied, kept for a while, so that a watcher which was cut can go on here.
+import { Histogram } from '../histogram.ts';
 import type { EventId, StateEvent } from '../lease/events.ts';
 
 /** Bytes that an event takes besides its texts, roughly. */
@@ -11,6 +12,20 @@ const BYTES_PER_CHARACTER = 3;
  * Invariant: ids grow with sequence numbers, and of what came after the id `floor` nothing is missing.
  */
 export class EventLog {
+  /** How many of each type this node has applied since it started. */
+  readonly counts: Record<StateEvent['type'], number> = {
+    claimed: 0,
+    extended: 0,
+    released: 0,
+    expired: 0,
+    revoked: 0,
+    pinned: 0,
+    unpinned: 0,
+    put: 0,
+    deleted: 0,
+  };
+  /** Lease time from the deadline to the end of each tenure that expired. */
+  readonly lateness = new Histogram();
   readonly #maxEvents: number;
   readonly #maxBytes: number;
   readonly #ring: (StateEvent | undefined)[] = [];
@@ -70,6 +85,8 @@ export class EventLog {
   }
 
   append(event: StateEvent): void {
+    this.counts[event.type] += 1;
+    if (event.type === 'expired') this.lateness.observe(event.lateMs);
     if (this.#end - this.#start === this.#maxEvents) this.#drop();
     this.#ring[this.#end % this.#maxEvents] = event;
     this.#end += 1;

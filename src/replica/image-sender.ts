@@ -29,6 +29,8 @@ interface Sending {
 
 /** One image at a time for each peer. */
 export class ImageSender {
+  /** Images since the start that a peer has taken, and those that were given up under way. */
+  readonly counts = { sent: 0, failed: 0 };
   readonly #store: LogStore;
   readonly #clock: Clock;
   readonly #host: ImageSenderHost;
@@ -109,6 +111,7 @@ export class ImageSender {
 
   #finish(to: NodeId, ok: boolean): void {
     this.#forget(to);
+    this.counts[ok ? 'sent' : 'failed'] += 1;
     this.#host.finished(to, ok);
   }
 

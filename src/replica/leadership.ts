@@ -32,6 +32,11 @@ export class Leadership {
   /** Before this node's present leadership. */
   #leaderlessMs: number | null = null;
   readonly #handover: Handover;
+  /** Elections in which this node stood, and leaders that it has seen, itself included, since it started. */
+  elections = 0;
+  leaderChanges = 0;
+  /** The last term in which it stood. */
+  #stoodIn: Term = -1;
   /** Role, leader and term as they were last acted on. */
   #noticed: { readonly role: Role; readonly leader: NodeId; readonly term: Term } = { role: 'follower', leader: NONE, term: -1 };
 
@@ -46,6 +51,7 @@ export class Leadership {
   /** This node stands for nothing any more. */
   stop(): void {
     this.#handover.stop();
+    this.#concerned.lessor.demote();
   }
 
   /** To be called before anything is taken for the leader's role: what an earlier leadership had collected is void in a new one. */
@@ -54,6 +60,12 @@ export class Leadership {
     const noticed = this.#noticed;
     if (role === noticed.role && leader === noticed.leader && term === noticed.term) return;
     this.#noticed = { role, leader, term };
+    // An election that is won within one turn is only seen as won.
+    if ((role === 'candidate' || role === 'leader') && term !== this.#stoodIn) {
+      this.#stoodIn = term;
+      this.elections += 1;
+    }
+    if (leader !== NONE && (leader !== noticed.leader || term !== noticed.term)) this.leaderChanges += 1;
     const leaderlessMs = this.#view.leaderIs(leader);
     const { lessor, proposals, barriers, reads, transfers, membership } = this.#concerned;
     proposals.forgetPassed();

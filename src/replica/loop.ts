@@ -55,9 +55,9 @@ export class Loop {
   readonly #host: LoopHost;
   readonly #saver: StateSaver;
   readonly #cutter: LogCutter;
-  readonly #imageSender: ImageSender;
+  readonly imageSender: ImageSender;
   readonly #imageReceiver: ImageReceiver;
-  readonly #images: ReceivedImages;
+  readonly receivedImages: ReceivedImages;
   /** The members as of the save that was begun last. */
   #savedRoster: Roster;
   /** Messages of peers that wait for the next turn. */
@@ -97,13 +97,13 @@ export class Loop {
       saved: (index) => this.#cutter.cut(index, (peer) => this.raft.status().progress?.get(peer)?.match ?? 0),
       fatal: (error) => host.fatal(error),
     });
-    this.#imageSender = new ImageSender(
+    this.imageSender = new ImageSender(
       env.store,
       env.clock,
       { send: (to, frame) => env.transport.send(to, frame), finished: (to, ok) => this.#imageSent(to, ok) },
       limits.imagePieceBytes,
     );
-    this.#images = new ReceivedImages(env.store, { installed: (image) => this.#installed(image) });
+    this.receivedImages = new ReceivedImages(env.store, { installed: (image) => this.#installed(image) });
     this.#imageReceiver = new ImageReceiver(env, {
       newState: () => this.#newState(),
       send: (to, frame) => env.transport.send(to, frame),
@@ -123,7 +123,7 @@ export class Loop {
   halt(): void {
     this.#isAlive = false;
     this.#saver.giveUp();
-    this.#imageSender.stopAll();
+    this.imageSender.stopAll();
     this.#imageReceiver.stop();
   }
 
@@ -140,12 +140,12 @@ export class Loop {
     } else if (frame.kind === 'image') {
       this.#imageReceiver.take(from, frame);
     } else {
-      this.#imageSender.acknowledged(from, frame.id, frame.position);
+      this.imageSender.acknowledged(from, frame.id, frame.position);
     }
   }
 
   peerLost(peer: NodeId): void {
-    this.#imageSender.stop(peer);
+    this.imageSender.stop(peer);
     this.#cutter.lost(peer);
     this.raft.reportUnreachable(peer);
     this.wake();
@@ -153,12 +153,12 @@ export class Loop {
 
   /** How far `node` is with an image: told by the sender and, of itself, by the receiver. Null when none is under way. */
   snapshotProgress(node: NodeId): SnapshotProgress | null {
-    return node === this.#self ? this.#imageReceiver.progress : this.#imageSender.progress(node);
+    return node === this.#self ? this.#imageReceiver.progress : this.imageSender.progress(node);
   }
 
   /** This node does not lead: what it was sending as a leader is no longer wanted. */
   follows(): void {
-    this.#imageSender.stopAll();
+    this.imageSender.stopAll();
     this.#cutter.forgetAll();
   }
 
@@ -188,7 +188,7 @@ export class Loop {
       this.writer.pump();
     }
     if (!this.#isAlive) return;
-    if (!this.writer.isInstalling) this.#images.drop();
+    if (!this.writer.isInstalling) this.receivedImages.drop();
     this.#host.turned();
     if (!this.writer.isInstalling) this.#maybeSave();
   }
@@ -228,7 +228,7 @@ export class Loop {
           votes.push(message);
           break;
         case 'snapshot':
-          this.#cutter.imageBegun(message.to, this.#imageSender.start(message.to, message.term));
+          this.#cutter.imageBegun(message.to, this.imageSender.start(message.to, message.term));
           break;
         default:
           this.#send(message);
@@ -276,7 +276,7 @@ export class Loop {
 
   #imageReceived(from: NodeId, term: Term, received: ReceivedImage): void {
     // The leader finds out by itself whether one that is dropped here is still needed.
-    if (!this.#images.keep(received, this.writer.isInstalling)) return;
+    if (!this.receivedImages.keep(received, this.writer.isInstalling)) return;
     const { index, term: lastTerm, conf } = received.meta;
     this.#arrived.push({ kind: 'snapshot', from, to: this.#self, term, snapshot: { index, term: lastTerm, conf } });
     this.wake();
@@ -284,7 +284,7 @@ export class Loop {
 
   #install(snapshot: SnapshotMeta, hardState: HardState | null, done: (error?: Error) => void): void {
     this.#saver.giveUp();
-    this.#images.install(snapshot, hardState, done);
+    this.receivedImages.install(snapshot, hardState, done);
   }
 
   #installed({ state, meta }: ReceivedImage): void {

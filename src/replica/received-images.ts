@@ -9,6 +9,8 @@ export interface ReceivedImagesHost {
 }
 
 export class ReceivedImages {
+  /** Images since the start that took the place of the own state. */
+  installed = 0;
   readonly #store: LogStore;
   readonly #host: ReceivedImagesHost;
   #received: ReceivedImage | null = null;
@@ -41,7 +43,10 @@ export class ReceivedImages {
       return;
     }
     this.#store.installImage(received.meta, received.writer, hardState, (error) => {
-      if (error === undefined) this.#host.installed(received);
+      if (error === undefined) {
+        this.installed += 1;
+        this.#host.installed(received);
+      }
       done(error);
     });
   }

@@ -10,6 +10,7 @@ import { DEFAULT_LIMITS, type ReplicaConfig, type ReplicaLimits } from './config
 import { drain } from './drain.ts';
 import { EventLog } from './event-log.ts';
 import { OVERLOADED, STARTING, STOPPING } from './failures.ts';
+import { type Figures, figuresOf } from './figures.ts';
 import { isAdmitted } from './lanes.ts';
 import { Leadership } from './leadership.ts';
 import { Loop } from './loop.ts';
@@ -37,6 +38,7 @@ export class Replica implements Service {
   readonly #waiting: Waiting;
   readonly events: EventLog;
   readonly founders: Founders;
+  readonly figures = (): Figures => figuresOf(this.#loop, this.#leadership, this.#requests, this.#lessor);
   readonly #lessor: PrimaryLessor;
   readonly #transfers: Transfers;
   readonly #membership: Membership;
@@ -77,7 +79,10 @@ export class Replica implements Service {
     });
     const { raft } = this.#loop;
     const wake = () => this.#loop.wake();
-    const propose = (command: Command, done: () => void): void => this.#proposeOnce(command, done);
+    // What a leader proposes by itself, worth something in its term only. One that stops is never done: else it would propose it again at once.
+    const propose = (command: Command, done: () => void): void => {
+      if (this.#phase === 'running') this.#add(command, true, done);
+    };
     const lessorHost = { state: () => this.state, propose };
     this.#lessor = new PrimaryLessor(env.clock, lessorHost, config.electionTimeoutMs, this.#limits.maxExpiryBatch);
     const judge = { lessor: this.#lessor, view: this.#view, propose };
@@ -170,7 +175,6 @@ export class Replica implements Service {
     this.#phase = 'stopped';
     this.#ticks.stop();
     this.#leadership.stop();
-    this.#lessor.demote();
     this.#loop.halt();
     this.#requests.failAll(STOPPING);
     this.#reads.failAll(STOPPING);
@@ -257,11 +261,6 @@ export class Replica implements Service {
   #add(command: Command, once: boolean, settle: (settled: Settled) => void): void {
     this.#requests.add(command, this.#env.clock.now(), once, settle);
     this.#loop.wake();
-  }
-
-  /** What a leader proposes by itself, worth something in its term only. One that stops is never done: else it would propose it again at once. */
-  #proposeOnce(command: Command, done: () => void): void {
-    if (this.#phase === 'running') this.#add(command, true, done);
   }
 
   #serve(answer: ReadAnswer, nowMs: number): void {

@@ -41,6 +41,11 @@ export class Requests {
     return this.#pending.size;
   }
 
+  /** How many were taken since the start; one that is tried again in a later term counts again. */
+  get taken(): number {
+    return this.#nextSequence - 1;
+  }
+
   get hasUnsent(): boolean {
     return this.#unsent.length > 0;
   }

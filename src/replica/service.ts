@@ -3,6 +3,7 @@ import type { ClaimCommand, Command, LeaseKey } from '../lease/commands.ts';
 import type { Outcome } from '../lease/outcomes.ts';
 import type { StateMachine } from '../lease/state-machine.ts';
 import type { EventLog } from './event-log.ts';
+import type { Figures } from './figures.ts';
 
 /** The two classes of DESIGN 3 that are no outcome of the log. */
 export type Failure =
@@ -139,6 +140,8 @@ export interface Service {
    */
   waitVacant(key: LeaseKey, vacant: (index: number) => void, failed: (failure: Failure) => void): () => void;
   status(): ClusterStatus;
+  /** What this node tells of itself in numbers. */
+  figures(): Figures;
   /** Hands leadership to `to`, or to the best follower when null. `ok` once another node leads. */
   transfer(
     to: string | null,

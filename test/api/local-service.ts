@@ -6,6 +6,7 @@ import type { Command, LeaseKey } from '../../src/lease/commands.ts';
 import { StateMachine } from '../../src/lease/state-machine.ts';
 import { ClaimWaits } from '../../src/replica/claim-waits.ts';
 import { EventLog } from '../../src/replica/event-log.ts';
+import type { Figures } from '../../src/replica/figures.ts';
 import {
   appliedAs,
   type ClusterStatus,
@@ -182,6 +183,20 @@ export class LocalService implements Service {
           snapshot: { sentRecords: 430, records: 1_000, percent: 43 },
         },
       ],
+    };
+  }
+
+  figures(): Figures {
+    return {
+      role: 'leader',
+      elections: 1,
+      leaderChanges: 1,
+      proposals: this.applied.length,
+      pendingProposals: this.heldCount,
+      images: { sent: 0, failed: 0, received: 0 },
+      isPrimary: true,
+      leaseTimeMs: this.#nowMs,
+      state: this.#state,
     };
   }
 

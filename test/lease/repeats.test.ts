@@ -136,7 +136,7 @@ describe('a claim that waits under a key', () => {
     expect(once('a', claim(bob, 500)).kind).toBe('queued');
     log.release(redis, alice);
     log.apply({ kind: 'leave', ticket: 4, giveBack: true });
-    expect(log.state.remembered).toBe(0);
+    expect(log.state.sizes.remembered).toBe(0);
     expect(once('a', claim(bob, 500))).toMatchObject({ kind: 'claim', created: true });
   });
 
@@ -248,6 +248,6 @@ describe('what is remembered is bounded', () => {
       each.apply({ kind: 'once', key: 'new', command: put('x') });
     }
     expect(dumped(copy.state)).toBe(dumped(log.state));
-    expect(log.state.remembered).toBe(15);
+    expect(log.state.sizes.remembered).toBe(15);
   });
 });
