@@ -34,7 +34,7 @@ export class RequestLatency {
   measure(fastify: FastifyInstance): void {
     fastify.addHook('onRoute', (route) => {
       const [method = ''] = [route.method].flat();
-      route.config = { ...route.config, operation: operationOf(method, route.url) };
+      route.config = { ...route.config, operation: operationOf(method, route.url).name };
     });
     fastify.addHook('onResponse', (request, reply, done) => {
       const operation = nameOf(request);

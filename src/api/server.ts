@@ -21,6 +21,8 @@ import { leaseRoutes } from './lease-routes.ts';
 import { lessorRoutes } from './lessor-routes.ts';
 import { memberRoutes } from './member-routes.ts';
 import { metricsRoutes, type ProcessGauges } from './metrics-routes.ts';
+import { OpenApi } from './openapi.ts';
+import { openApiRoutes } from './openapi-routes.ts';
 import { pinRoutes } from './pin-routes.ts';
 import { checkQuery, parseQuery } from './query.ts';
 import { RequestLatency } from './request-latency.ts';
@@ -126,6 +128,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
   const closeSilentConnections = trackSilentConnections(fastify.server);
   const latency = new RequestLatency();
   latency.measure(fastify);
+  const openApi = new OpenApi();
+  fastify.addHook('onRoute', (route) => openApi.add(route));
   fastify.addHook('preClose', (done) => {
     // A connection whose last answer goes out from now on is not kept for another request.
     fastify.server.keepAliveTimeout = 1;
@@ -150,6 +154,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   healthRoutes(server, api);
   if (options.dashboard !== undefined) dashboardRoutes(server, api, options.dashboard);
   metricsRoutes(server, api, latency, options.gauges ?? {});
+  openApiRoutes(server, api, openApi);
   return fastify;
 }
 
