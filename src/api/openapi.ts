@@ -5,7 +5,7 @@ import { FORMATS } from '../contract/formats.ts';
 import { PAGE_MAX_ITEMS, WAIT_MAX_MS } from '../contract/limits.ts';
 import { ProblemShape } from '../contract/problem.ts';
 import { METRICS_MEDIA_TYPE } from './metrics-text.ts';
-import { operationOf } from './operations.ts';
+import { isDashboard, operationOf } from './operations.ts';
 
 const TITLE = 'Leasehold';
 const VERSION = 'v1';
@@ -61,7 +61,7 @@ export class OpenApi {
   /** Takes a route in. Throws when a query parameter of it is not described here. */
   add({ method, url, schema, config, preValidation }: RouteOptions): void {
     const [verb = ''] = [method].flat();
-    if (verb === 'HEAD') return;
+    if (verb === 'HEAD' || isDashboard(url)) return;
     const { name, summary } = operationOf(verb, url);
     const path = url.replace(/:(\w+)/g, '{$1}');
     const params = Object.entries((schema?.params as { properties?: Record<string, Json> } | undefined)?.properties ?? {});

@@ -46,8 +46,14 @@ const OPERATIONS: Readonly<Record<string, readonly [name: string, summary: strin
   'GET /openapi.json': ['openapi', 'This document'],
 };
 
+/** Of the dashboard's page, its files and its feed, which are part of this program and not of the contract. */
+export function isDashboard(path: string): boolean {
+  return path === '/' || path.startsWith('/dashboard/');
+}
+
 /** The operation of a route; the HEAD of a GET is that one. Throws for a route that has no name yet, so that no server comes up with it. */
 export function operationOf(method: string, path: string): Operation {
+  if (isDashboard(path)) return { name: 'dashboard', summary: 'The dashboard' };
   const operation = OPERATIONS[`${method === 'HEAD' ? 'GET' : method} ${path}`];
   if (operation === undefined) throw new Error(`${method} ${path} has no name in api/operations.ts`);
   const [name, summary] = operation;
