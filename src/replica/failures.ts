@@ -39,3 +39,10 @@ export const WAIT_UNKNOWN: Failure = {
   code: 'outcome-unknown',
   detail: 'The wait ended before the log could say whether its turn had come.',
 };
+
+/** Its leader is known, and far ahead of what it has applied. */
+export const LAGGING: Failure = {
+  definite: true,
+  code: 'no-leader',
+  detail: 'This node is too far behind the leader to answer. Ask another one, or read with consistency=stale.',
+};

@@ -1,6 +1,6 @@
 // Linearizable reads: all that wait share one barrier, confirmed by the leader after the last of them began.
 import type { Index, Term } from '../raft/types.ts';
-import { NO_LEADER } from './failures.ts';
+import { LAGGING, NO_LEADER } from './failures.ts';
 import type { Failure, ReadResult } from './service.ts';
 
 export type ReadAnswer = (result: ReadResult) => void;
@@ -84,8 +84,12 @@ export class Reads {
     }
   }
 
-  /** Asks again what has not been answered for long, and gives up reads that have waited too long: nothing was changed by them. */
-  expire(nowMs: number, retryMs: number, limitMs: number): void {
+  /**
+   * Asks again what has not been answered for long, and gives up reads that have waited too long, for a leader (`limitMs`) or for this node
+   * to come as far as the leader is (`lagLimitMs`): nothing was changed by them.
+   */
+  expire(nowMs: number, retryMs: number, limitMs: number, lagLimitMs: number): void {
+    this.#giveUpLagging(nowMs, lagLimitMs);
     if (this.#inFlight !== null && nowMs - this.#inFlight.askedMs >= retryMs) {
       this.#waiting = [...this.#inFlight.reads, ...this.#waiting];
       this.#inFlight = null;
@@ -94,6 +98,16 @@ export class Reads {
     if (late.length === 0) return;
     this.#waiting = this.#waiting.filter((read) => nowMs - read.sinceMs < limitMs);
     for (const read of late) read.answer({ kind: 'failed', failure: NO_LEADER });
+  }
+
+  #giveUpLagging(nowMs: number, limitMs: number): void {
+    const isLate = (read: WaitingRead): boolean => nowMs - read.sinceMs >= limitMs;
+    const late = this.#confirmed.flatMap(({ reads }) => reads.filter(isLate));
+    if (late.length === 0) return;
+    this.#confirmed = this.#confirmed
+      .map((barrier) => ({ ...barrier, reads: barrier.reads.filter((read) => !isLate(read)) }))
+      .filter(({ reads }) => reads.length > 0);
+    for (const read of late) read.answer({ kind: 'failed', failure: LAGGING });
   }
 
   failAll(failure: Failure): void {

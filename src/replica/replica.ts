@@ -294,6 +294,6 @@ export class Replica implements Service {
     const nowMs = this.#env.clock.now();
     this.#requests.expire(nowMs, leaderWaitMs, requestTimeoutMs);
     this.#membership.expire();
-    this.#reads.expire(nowMs, this.#config.electionTimeoutMs, leaderWaitMs + this.#config.electionTimeoutMs);
+    this.#reads.expire(nowMs, this.#config.electionTimeoutMs, leaderWaitMs + this.#config.electionTimeoutMs, requestTimeoutMs);
   }
 }

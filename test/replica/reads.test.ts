@@ -95,10 +95,10 @@ test('after a change of leader the barrier is asked anew, and an answer to the o
 test('a barrier without an answer is asked again; a read that waits too long changes nothing and says so', () => {
   read('a', 0);
   reads.pump(1, 0);
-  reads.expire(500, 500, 1500);
+  reads.expire(500, 500, 1500, 5000);
   reads.pump(1, 500);
   expect(asked).toHaveLength(2);
-  reads.expire(1500, 500, 1500);
+  reads.expire(1500, 500, 1500, 5000);
   expect(failed).toEqual(['a no-leader']);
 });
 
@@ -121,4 +121,20 @@ test('all end when the node stops, also those whose index is not applied', () =>
   read('c');
   reads.failAll({ definite: true, code: 'stopping', detail: '' });
   expect(failed).toEqual(['b stopping', 'c stopping', 'a stopping']);
+});
+
+test('a read whose index this node does not reach is given up in the end, and one that began later is not', () => {
+  read('a', 0);
+  reads.pump(1, 0);
+  reads.confirmed(asked[0] as number, 7, 500);
+  read('b', 4_000);
+  reads.pump(1, 4_000);
+  reads.confirmed(asked[1] as number, 8, 900);
+  reads.expire(4_999, 500, 1_500, 5_000);
+  expect(failed).toEqual([]);
+  reads.expire(5_000, 500, 1_500, 5_000);
+  expect(failed).toEqual(['a no-leader']);
+  applied = 8;
+  reads.serveApplied();
+  expect(servedNames()).toEqual(['b']);
 });
