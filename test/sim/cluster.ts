@@ -48,8 +48,12 @@ interface Node {
   readonly id: NodeId;
   /** What the members call it; that of a newcomer is chosen before its number is known. */
   readonly name: string;
-  readonly diskName: string;
-  readonly disk: SimDisk;
+  diskName: string;
+  disk: SimDisk;
+  /** On which disk each peer was met, by its number: as `src/io/peer-disks.ts` keeps it, and lost with the disk. */
+  peerDisks: Map<NodeId, string>;
+  /** It had these before it was wiped. */
+  readonly lostDisks: SimDisk[];
   readonly mood: DiskMood;
   life: Life | null;
   /** Its data directory cannot be believed any more: it takes no part. */
@@ -114,7 +118,8 @@ export class Cluster {
   place(id: NodeId, name: string, diskName: string): void {
     if (this.#nodes.has(id)) throw new Error(`cluster: there is a node ${id} already`);
     const disk = new SimDisk(checksum, diskName);
-    this.#nodes.set(id, { id, name, diskName, disk, mood: { ...this.#plan.disk }, life: null, isLost: false, isGone: false });
+    const mood = { ...this.#plan.disk };
+    this.#nodes.set(id, { id, name, diskName, disk, peerDisks: new Map(), lostDisks: [], mood, life: null, isLost: false, isGone: false });
   }
 
   has(id: NodeId): boolean {
@@ -126,7 +131,8 @@ export class Cluster {
   }
 
   hasHad(id: NodeId, index: Index, term: Term): boolean {
-    return this.#nodes.get(id)?.disk.has(index, term) ?? false;
+    const node = this.#nodes.get(id);
+    return node !== undefined && [node.disk, ...node.lostDisks].some((disk) => disk.has(index, term));
   }
 
   /** The node whose code is running now; null outside of all. */
@@ -166,9 +172,12 @@ export class Cluster {
     return found;
   }
 
-  /** The members, but for those that have found their data directory damaged, and those that were never started. */
+  /** The members, but for those whose data directory is damaged or was wiped, and those that were never started. */
   get able(): NodeId[] {
-    return membersOf(this.#members.newest.conf).filter((id) => this.#nodes.get(id)?.isLost === false);
+    return membersOf(this.#members.newest.conf).filter((id) => {
+      const node = this.#nodes.get(id);
+      return node !== undefined && !node.isLost && !isWiped(node);
+    });
   }
 
   holds(id: NodeId, index: Index, term: Term): boolean {
@@ -186,7 +195,7 @@ export class Cluster {
     this.#host.envFault?.reopened?.(node.disk);
     const store = this.#open(node, process, random);
     if (store === null) return;
-    const transport = new SimTransport(self, this.network, process, (from, frame) =>
+    const transport = new SimTransport(self, node.peerDisks, this.network, process, (from, frame) =>
       this.#tell(name, `gets ${describeFrame(frame)} from n${from}`, 'detail'),
     );
     const clock = new SimClock(this.#scheduler, process, random, this.#plan.clocks[id - 1] ?? STEADY_CLOCK);
@@ -211,6 +220,7 @@ export class Cluster {
         onFatal: (error) => {
           this.#tell(name, `ends itself: ${error.message}`);
           if (this.#isRemoval(node, error)) node.isGone = true;
+          else if (isWiped(node) && error.message.includes('with another data directory')) node.isLost = true;
           // Else only a disk that failed may end a node.
           else if (!store.isBroken) throw new Violation('no-bugs', `${name} ends itself without a reason: ${error.message}`);
           this.#scheduler.after(0, () => this.crash(id, false));
@@ -278,6 +288,34 @@ export class Cluster {
     if (what === null) return false;
     this.#harmed.add(id);
     this.#tell(`n${id}`, `DAMAGED while it is down: ${what}`);
+    return true;
+  }
+
+  /** Whether it was wiped and runs still or again: the others are to refuse it. */
+  isOutcast(id: NodeId): boolean {
+    const node = this.#node(id);
+    return isWiped(node) && !node.isLost && !node.isGone;
+  }
+
+  isLost(id: NodeId): boolean {
+    return this.#node(id).isLost;
+  }
+
+  /**
+   * Takes a node's disk away: it will be started under its old number on an empty one. Refused unless everybody else that takes part has
+   * met it, which is what they will know it by, and no other such node is about: together they could pass for a new cluster.
+   */
+  wipe(id: NodeId): boolean {
+    const node = this.#node(id);
+    const others = [...this.#nodes.values()].filter((other) => other !== node && !other.isLost && !other.isGone);
+    if (node.isLost || node.isGone || isWiped(node) || others.some((other) => isWiped(other) || !other.peerDisks.has(id))) return false;
+    this.crash(id, false);
+    node.lostDisks.push(node.disk);
+    node.diskName += '-wiped';
+    node.disk = new SimDisk(checksum, node.diskName);
+    node.peerDisks = new Map();
+    this.#harmed.add(id);
+    this.#tell(`n${id}`, 'is WIPED');
     return true;
   }
 
@@ -365,6 +403,10 @@ export class Cluster {
   #tell(who: string, what: string, weight: Weight = 'event'): void {
     this.#story.tell(this.#scheduler.nowMs, who, what, weight);
   }
+}
+
+function isWiped({ lostDisks }: Node): boolean {
+  return lostDisks.length > 0;
 }
 
 const ROLE_WORDS = {

@@ -110,11 +110,12 @@ function settleMembers(world: Convergence, boundMs: number): void {
   );
 }
 
-/** Nodes that run, are no members, and know somebody who could tell them so. */
+/** Nodes that run, are no members, and know somebody who could tell them so; and those that were wiped and run under their old number. */
 function strangers({ cluster, members }: Convergence): number[] {
   const present = membersOf(members.newest.conf);
   const names = new Set(cluster.able.map((id) => cluster.name(id)));
   return cluster.up.filter((id) => {
+    if (cluster.isOutcast(id)) return true;
     const known = cluster.life(id)?.replica.status().members ?? [];
     return !present.includes(id) && known.some((member) => names.has(member.id));
   });

@@ -37,6 +37,7 @@ export class Nemesis {
   /** Ends all faults: every node runs, every connection can stand, every disk is well. */
   heal(): void {
     this.#stopped = true;
+    this.#operator.stop();
     this.#tell('heals everything');
     const { network } = this.#cluster;
     // One that is just being stopped comes back.
@@ -185,6 +186,9 @@ export class Nemesis {
         if (this.#random.chance(0.5)) this.#cluster.crash(victim, this.#random.chance(0.3));
         this.#operator.add(victim);
         return;
+      case 'wipe-member':
+        this.#wipe(victim);
+        return;
       default:
         unreachable(fault);
     }
@@ -200,8 +204,17 @@ export class Nemesis {
     if (harmed.has(id) || this.#operator.mayLose()) {
       this.#operator.lost();
       this.#cluster.damage(id, this.#random.pick(DAMAGES));
+      if (this.#plan.faults.includes('wipe-member')) this.#operator.rejoin(id);
     }
     this.#later(1, 1_500, () => this.#cluster.start(id));
+  }
+
+  /** Under its old number it is refused; it may come back as a new member. */
+  #wipe(id: NodeId): void {
+    if (!this.#operator.mayLose() || !this.#cluster.wipe(id)) return;
+    this.#operator.lost();
+    this.#later(1, 500, () => this.#cluster.start(id));
+    this.#operator.rejoin(id);
   }
 
   #crash(id: NodeId): void {

@@ -11,6 +11,8 @@ import type { Story } from './story.ts';
 /** One change that somebody wants, in one attempt or several. */
 interface Wish {
   readonly change: MemberChange;
+  /** Follows when it is done. */
+  readonly then: (() => void) | null;
   /** A node may have carried it out and never said so: then it is asked for until the answer is sure. */
   isUnsure: boolean;
 }
@@ -24,6 +26,8 @@ export class Operator {
   readonly #members: MemberHistory;
   readonly #wishes = new Set<Wish>();
   #newcomers = 0;
+  #newDisks = 0;
+  #isStopped = false;
   /** Until then a member that is lost for good may still count as one that will be back. */
   #lossUnnoticedUntilMs = 0;
 
@@ -47,7 +51,21 @@ export class Operator {
     this.#newcomers += 1;
     const id = `m${this.#newcomers}`;
     const replaces = replaced === null ? null : this.#cluster.name(replaced);
-    this.#wish({ kind: 'add', id, peer: `${id}:peer`, http: `${id}:http`, disk: `disk-${id}`, replaces, promote: true, force: false });
+    this.#add(id, replaces);
+  }
+
+  /** A node that has lost its disk comes back under its name as a new member, once it has been removed; a while from now. */
+  rejoin(node: NodeId): void {
+    const id = this.#cluster.name(node);
+    const quietMs = Math.max(0, this.#lossUnnoticedUntilMs - this.#scheduler.nowMs);
+    this.#scheduler.after(quietMs + this.#random.between(0, REJOIN_MOST_MS), () => {
+      if (!this.#isStopped && this.#cluster.isLost(node)) this.#wish({ kind: 'remove', id, force: false }, () => this.#add(id, null));
+    });
+  }
+
+  /** Nothing new is begun any more. */
+  stop(): void {
+    this.#isStopped = true;
   }
 
   remove(node: NodeId): void {
@@ -72,9 +90,15 @@ export class Operator {
     this.#lossUnnoticedUntilMs = this.#scheduler.nowMs + 4 * this.#plan.electionTimeoutMs + SILENCE_MOST_MS;
   }
 
-  #wish(change: MemberChange): void {
+  #add(id: string, replaces: string | null): void {
+    this.#newDisks += 1;
+    const disk = `disk-${id}-${this.#newDisks}`;
+    this.#wish({ kind: 'add', id, peer: `${id}:peer`, http: `${id}:http`, disk, replaces, promote: true, force: false });
+  }
+
+  #wish(change: MemberChange, then: (() => void) | null = null): void {
     if (this.#scheduler.nowMs < this.#lossUnnoticedUntilMs) return;
-    const wish = { change, isUnsure: false };
+    const wish = { change, then, isUnsure: false };
     this.#wishes.add(wish);
     this.#ask(wish);
   }
@@ -117,6 +141,7 @@ export class Operator {
       return;
     }
     this.#wishes.delete(wish);
+    if (result.ok) wish.then?.();
     if (!result.ok || change.kind !== 'add') return;
     const { number } = result.member;
     if (!this.#cluster.has(number)) this.#cluster.place(number, change.id, change.disk ?? '');
@@ -142,6 +167,7 @@ const MEMBERS_MOST = 7;
 const VOTERS_LEAST = 1;
 /** A machine that goes silent is noticed as late as this. */
 const SILENCE_MOST_MS = 1_500;
+const REJOIN_MOST_MS = 500;
 const LOOK_EVERY_MS = 50;
 const AGAIN_LEAST_MS = 50;
 const AGAIN_MOST_MS = 400;

@@ -31,12 +31,13 @@ export const FAULTS = [
   'remove-member',
   'remove-leader',
   'replace-member',
+  'wipe-member',
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];
 
 /** Only in some runs, as they change all that follows. */
-const MEMBER_FAULTS: readonly Fault[] = ['add-member', 'remove-member', 'remove-leader', 'replace-member'];
+const MEMBER_FAULTS: readonly Fault[] = ['add-member', 'remove-member', 'remove-leader', 'replace-member', 'wipe-member'];
 /** Nodes that a run can come to have; further ones keep perfect time. */
 const CLOCKS = 12;
 

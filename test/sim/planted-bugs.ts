@@ -140,6 +140,18 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     seeds: 10,
     options: () => ({ applyFault: faults.doublePut }),
   },
+  {
+    title: 'a node goes by the members of the first start after a restart',
+    property: 'same-members',
+    seeds: 20,
+    options: () => ({ envFault: { recovered: faults.foundersOnly }, replan: (plan) => ({ ...faults.changingMembers(plan), nodes: 3 }) }),
+  },
+  {
+    title: 'a node that has lost its disk is taken back under its old number',
+    property: 'acknowledged',
+    seeds: 20,
+    options: () => ({ envFault: { env: (env) => ({ ...env, transport: faults.welcoming(env) }) }, replan: faults.wipedDisks }),
+  },
 ];
 
 function forgetVote(recovered: Recovered): Recovered {

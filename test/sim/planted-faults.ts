@@ -1,5 +1,5 @@
 // Faults to plant: what a node, its disk, its clock, its network or its state machine does wrong.
-import type { Clock, Env, LogStore, LogWrite, Recovered } from '../../src/env.ts';
+import type { Clock, Env, LogStore, LogWrite, PeerInfo, Recovered } from '../../src/env.ts';
 import { fromTuple, toTuple } from '../../src/lease/command-codec.ts';
 import type { Assertion, BareCommand, TxnOp } from '../../src/lease/commands.ts';
 import type { KeyView, Outcome } from '../../src/lease/outcomes.ts';
@@ -11,6 +11,7 @@ import type { SimDisk } from './disk.ts';
 import { keyName } from './facts.ts';
 import { LEASE_KEYS } from './intentions.ts';
 import type { Plan } from './plan.ts';
+import type { SimTransport } from './transport.ts';
 import { type ApplyFault, tenureIn } from './witness.ts';
 
 // ---------------------------------------------------------------- plans
@@ -50,6 +51,17 @@ export function stalledDisks(plan: Plan): Plan {
 export function tinyImages(plan: Plan): Plan {
   const limits = { ...plan.limits, saveAfterEntries: 2, saveAfterRecords: 2, keepEntries: 0 };
   return { ...only(plan, ['crash-all', 'crash-one', 'far-behind'], 150), limits };
+}
+
+/** Members that come and go all the time, on nodes that begin their lives from saved states. */
+export function changingMembers(plan: Plan): Plan {
+  const limits = { ...plan.limits, saveAfterEntries: 2, saveAfterRecords: 2, keepEntries: 0 };
+  return { ...only(plan, ['add-member', 'remove-member', 'replace-member', 'crash-one'], 150), limits };
+}
+
+/** Nodes that lose their disks, under leaders that are lost. */
+export function wipedDisks(plan: Plan): Plan {
+  return { ...only(plan, ['wipe-member', 'wipe-member', 'add-member', 'crash-leader', 'isolate-one'], 200), nodes: 3 };
 }
 
 // ---------------------------------------------------------------- disk, clock and state machine
@@ -279,4 +291,26 @@ export function checkedOnReceipt(): ApplyFault {
 
 function heldBy({ holder, fence }: Assertion, tenure: ReturnType<typeof tenureIn>): boolean {
   return tenure !== null && (holder === undefined || holder === tenure.holder) && (fence === undefined || fence === tenure.fence);
+}
+
+// ---------------------------------------------------------------- members
+
+/** Goes by the members of the first start, whatever the saved state says. */
+export function foundersOnly(recovered: Recovered): Recovered {
+  const { image } = recovered;
+  if (image.index === 0) return recovered;
+  const conf = { ...image.conf, voters: [1, 2, 3], votersOutgoing: [], learners: [], learnersNext: [] };
+  return { ...recovered, image: { ...image, conf, roster: new Uint8Array() } };
+}
+
+/** Turns no peer away, whatever disk it comes with. */
+export function welcoming(env: Env): Env['transport'] {
+  const transport = env.transport as SimTransport;
+  const objection = transport.objection.bind(transport);
+  return Object.assign(transport, {
+    objection: (peer: PeerInfo) => {
+      objection(peer);
+      return null;
+    },
+  });
 }

@@ -7,6 +7,8 @@ import type { Process } from './process.ts';
 /** Lives as long as one process. */
 export class SimTransport implements Transport, Endpoint {
   readonly info: PeerInfo;
+  /** On which disk each peer was first met, by its number; outlives the process. */
+  readonly #peerDisks: Map<NodeId, string>;
   readonly #network: Network;
   readonly #process: Process;
   readonly #delivered: (from: NodeId, frame: PeerFrame) => void;
@@ -17,8 +19,15 @@ export class SimTransport implements Transport, Endpoint {
   #events: TransportEvents | null = null;
   #closed = false;
 
-  constructor(info: PeerInfo, network: Network, process: Process, delivered: (from: NodeId, frame: PeerFrame) => void) {
+  constructor(
+    info: PeerInfo,
+    peerDisks: Map<NodeId, string>,
+    network: Network,
+    process: Process,
+    delivered: (from: NodeId, frame: PeerFrame) => void,
+  ) {
     this.info = info;
+    this.#peerDisks = peerDisks;
     this.#network = network;
     this.#process = process;
     this.#delivered = delivered;
@@ -52,8 +61,11 @@ export class SimTransport implements Transport, Endpoint {
 
   objection(peer: PeerInfo): string | null {
     const member = this.#members.find((known) => known.node === peer.node);
+    const met = this.#peerDisks.get(peer.node) ?? peer.disk;
+    this.#peerDisks.set(peer.node, met);
     if (member === undefined) return peer.node > this.#greatest ? null : `${peer.name} (number ${peer.node}) is no member any more`;
-    return member.disk === null || member.disk === peer.disk ? null : `${peer.name} is known with another data directory`;
+    // Where the log does not tell the disk, the first one counts that was met here.
+    return (member.disk ?? met) === peer.disk ? null : `${peer.name} is known with another data directory`;
   }
 
   refused(by: NodeId, reason: string): void {
