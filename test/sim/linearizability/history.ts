@@ -121,7 +121,7 @@ export class History {
       } else request.mayHaveHappened ||= settled === null || mayHaveHappened(call, settled);
       return;
     }
-    const answer = describeAnswer(settled);
+    const answer = describeAnswer(settled, call.waitMs !== null);
     if (request.answer === null) this.#ended(call, settled, nowMs);
     else if (request.answer !== answer)
       this.#disorders.push({ object: `request ${key}`, verdict: { kind: 'unequal', answers: [request.answer, answer] } });
@@ -265,8 +265,10 @@ function mayHaveHappened(call: Call, settled: Settled): boolean {
 }
 
 /** What is the same for every attempt. What is left of a lease is told as of the answer. */
-function describeAnswer(settled: Extract<Settled, { kind: 'applied' }>): string {
+function describeAnswer(settled: Extract<Settled, { kind: 'applied' }>, hasWaited: boolean): string {
   const { outcome, index } = settled;
-  if (outcome.kind !== 'grant') return `${index}: ${JSON.stringify(outcome)}`;
-  return `${index}: lease ${outcome.grant.id} for ${outcome.grant.ttlMs} ms`;
+  if (outcome.kind === 'grant') return `${index}: lease ${outcome.grant.id} for ${outcome.grant.ttlMs} ms`;
+  // A node may learn of the turn only from a state that it is sent, and then tells of it as of that one.
+  if (hasWaited && outcome.kind === 'claim') return JSON.stringify({ ...outcome, claim: { ...outcome.claim, remainingMs: null } });
+  return `${index}: ${JSON.stringify(outcome)}`;
 }
