@@ -194,4 +194,4 @@ test(`whatever comes and goes in any order, nothing that was granted is lost (se
       });
     }
   }
-});
+}, 120_000);

@@ -87,8 +87,15 @@ export class RandomMembers {
     world.pass(2_000);
     const members = world.members.split(' ');
     for (const name of world.up) {
-      // A newcomer that was removed before it got anything knows only founders that are gone: nobody can tell it.
-      if (!members.includes(name) && world.replica(name).appliedIndex === 0) continue;
+      // Whoever was removed and knows only members that are gone too finds nobody who could tell it, and nobody to vote for it.
+      const known = world
+        .replica(name)
+        .status()
+        .members.map(({ id }) => id);
+      if (!members.includes(name) && !known.some((id) => members.includes(id))) {
+        if (world.replica(name).raftStatus().role === 'leader') throw new Error(`${name} leads, but is no member\n${this.told.join('\n')}`);
+        continue;
+      }
       if (!members.includes(name)) throw new Error(`${name} is up, but no member: ${members.join(', ')}\n${this.told.join('\n')}`);
       const missing = world.missing(name);
       if (missing.length > 0) throw new Error(`${name} lacks ${missing.join(', ')}\n${this.told.join('\n')}`);
