@@ -1,6 +1,7 @@
 // The processes of a cluster on this machine: starts one per node, relays what they say, reports the ones that die, and breaks them on request.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { NodeProcess } from './control.ts';
 
 /** One node's place: its addresses as `host:port`, and its own data directory. */
@@ -37,6 +38,9 @@ interface Slot {
 
 /** A node that has not stopped by then is killed, in milliseconds. */
 const STOP_MS = 20_000;
+/** How long a node that is started again is waited for, and between two looks, in milliseconds. */
+const START_MS = 15_000;
+const START_LOOK_MS = 50;
 /** How long a node may take to hand leadership over, in milliseconds. */
 const TRANSFER_MS = 10_000;
 
@@ -109,7 +113,18 @@ export class LocalCluster {
     if (slot.child !== null) await this.#stop(slot);
     if (this.#stopping) throw new Error('the cluster is stopping');
     this.#spawn(slot);
+    await this.#answers(slot);
     return `${id} is started again (pid ${slot.child?.pid}${before === undefined ? '' : `, was ${before}`})`;
+  }
+
+  /** Settles once the node answers at all, or has ended, or its time is up: whoever asked for it will speak to it next. */
+  async #answers({ place, child }: Slot): Promise<void> {
+    const url = `http://${place.http}/livez`;
+    for (const untilMs = performance.now() + START_MS; performance.now() < untilMs && child?.exitCode === null; ) {
+      const answer = await fetch(url, { signal: AbortSignal.timeout(START_MS) }).catch(() => null);
+      if (answer !== null) return;
+      await sleep(START_LOOK_MS);
+    }
   }
 
   /** Has leadership handed to the node, by the first running node that answers. */

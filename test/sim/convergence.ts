@@ -113,11 +113,12 @@ function settleMembers(world: Convergence, boundMs: number): void {
 /** Nodes that run, are no members, and know somebody who could tell them so; and those that were wiped and run under their old number. */
 function strangers({ cluster, members }: Convergence): number[] {
   const present = membersOf(members.newest.conf);
-  const names = new Set(cluster.able.map((id) => cluster.name(id)));
   return cluster.up.filter((id) => {
     if (cluster.isOutcast(id)) return true;
-    const known = cluster.life(id)?.replica.status().members ?? [];
-    return !present.includes(id) && known.some((member) => names.has(member.id));
+    // By number: a member that came back after a wipe has its old name, and is nobody that this node has ever heard of.
+    const conf = cluster.life(id)?.replica.raftStatus().conf;
+    const known = conf === undefined ? [] : membersOf(conf);
+    return !present.includes(id) && known.some((member) => present.includes(member) && cluster.able.includes(member));
   });
 }
 
