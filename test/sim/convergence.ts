@@ -110,15 +110,15 @@ function settleMembers(world: Convergence, boundMs: number): void {
   );
 }
 
-/** Nodes that run, are no members, and know somebody who could tell them so; and those that were wiped and run under their old number. */
+/** Nodes that run, are no members or were wiped and run under their old number, and know somebody who could tell them so. */
 function strangers({ cluster, members }: Convergence): number[] {
   const present = membersOf(members.newest.conf);
   return cluster.up.filter((id) => {
-    if (cluster.isOutcast(id)) return true;
+    if (!cluster.isOutcast(id) && present.includes(id)) return false;
     // By number: a member that came back after a wipe has its old name, and is nobody that this node has ever heard of.
     const conf = cluster.life(id)?.replica.raftStatus().conf;
     const known = conf === undefined ? [] : membersOf(conf);
-    return !present.includes(id) && known.some((member) => present.includes(member) && cluster.able.includes(member));
+    return known.some((member) => member !== id && present.includes(member) && cluster.able.includes(member));
   });
 }
 
