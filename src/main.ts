@@ -22,14 +22,14 @@ export type { LoopDelay } from './io/loop-delay.ts';
 export interface NodeEvents {
   /** One line for people, when a role changes: "n2 leads term 5 after 84 ms without a leader". */
   line(text: string): void;
+  /** Once, before the node reads its state: what measures how long its event loop is held up. */
+  measuring?(loopDelay: LoopDelay): void;
 }
 
 /** A node, with the library on it for the program that started it. */
 export interface RunningNode extends Embedded {
   /** Settles with the error that ended the node by itself (a failed disk, a refusal by the cluster), never otherwise. */
   readonly failed: Promise<Error>;
-  /** How long its event loop was held up. */
-  readonly loopDelay: LoopDelay;
   /** Hands leadership over, answers or fails what waits, flushes, closes. */
   stop(): Promise<void>;
 }
@@ -69,6 +69,7 @@ export async function startNode(
 
     const loopDelay = new LoopDelay();
     opened.push(async () => loopDelay.stop());
+    events.measuring?.(loopDelay);
     const env: Env = { clock: realClock, random: realRandom(), store, transport, codec, checksum };
     let fail: (error: Error) => void = () => {};
     const failed = new Promise<Error>((resolve) => {
@@ -105,7 +106,6 @@ export async function startNode(
     return {
       ...embedded,
       failed,
-      loopDelay,
       stop: async () => {
         embedded.manager.stop();
         await closeInOrder(replica, closeAll);

@@ -84,10 +84,14 @@ async function runNode(config: NodeConfig, io: Io): Promise<number> {
   const stopAsked = untilAskedToStop();
 
   const { startNode } = await import('../main.ts');
-  let node: Awaited<ReturnType<typeof startNode>> | undefined;
-  process.on('SIGUSR2', () => node !== undefined && io.out(`${config.id}: ${loopDelayLine(node.loopDelay.take())}`));
+  let loopDelay: LoopDelay | undefined;
+  process.on('SIGUSR2', () => loopDelay !== undefined && io.out(`${config.id}: ${loopDelayLine(loopDelay.take())}`));
+  const measuring = (begun: LoopDelay): void => {
+    loopDelay = begun;
+  };
+  let node: Awaited<ReturnType<typeof startNode>>;
   try {
-    node = await startNode(config, { line: (text) => io.out(text) });
+    node = await startNode(config, { line: (text) => io.out(text), measuring });
   } catch (error) {
     io.err(`leasehold ${config.id}: ${messageOf(error)}`);
     return EXIT.refused;

@@ -13,14 +13,15 @@ export interface LoopDelayFigures {
   readonly maxMs: number;
   /**
    * The most of one delay that can have been work of this process: no more than the processor time that it used meanwhile, all its threads
-   * together. Where this is far below `maxMs`, the process waited for a processor: the machine is overloaded, or was suspended.
+   * together. Where this is far below `maxMs`, the process waited for a processor: the machine is overloaded, or was suspended. Measured
+   * from the first `take` on, since asking for processor time a hundred times a second is dear on some machines; until then it is `maxMs`.
    */
   readonly maxWorkMs: number;
   /** The period that the figures are of. */
   readonly sinceMs: number;
 }
 
-/** Measures from the moment when it is made until `stop`; costs a tenth of a percent of a core. */
+/** Measures from the moment when it is made until `stop`. */
 export class LoopDelay {
   /** All delays since the beginning. */
   readonly all = new Histogram();
@@ -29,7 +30,8 @@ export class LoopDelay {
   #maxWorkMs = 0;
   #startMs = performance.now();
   #lastMs = this.#startMs;
-  #lastCpuMs = cpuMs();
+  /** Null until the first `take`. */
+  #lastCpuMs: number | null = null;
   #timer: NodeJS.Timeout;
 
   constructor() {
@@ -45,11 +47,12 @@ export class LoopDelay {
       p50Ms: of(this.#delays.percentile(50)),
       p99Ms: of(this.#delays.percentile(99)),
       maxMs: of(this.#delays.max),
-      maxWorkMs: this.#maxWorkMs,
+      maxWorkMs: this.#lastCpuMs === null ? of(this.#delays.max) : this.#maxWorkMs,
       sinceMs: nowMs - this.#startMs,
     };
     this.#delays.reset();
     this.#maxWorkMs = 0;
+    this.#lastCpuMs ??= cpuMs();
     this.#startMs = nowMs;
     return figures;
   }
@@ -65,14 +68,16 @@ export class LoopDelay {
 
   #came(): void {
     const nowMs = performance.now();
-    const usedMs = cpuMs();
     // A timer fires up to a millisecond early or late by its own rounding.
     const lateMs = Math.max(0, nowMs - this.#lastMs - PERIOD_MS);
     this.all.observe(lateMs);
     this.#delays.record(Math.round(lateMs * MICROSECONDS) + 1);
-    this.#maxWorkMs = Math.max(this.#maxWorkMs, Math.min(lateMs, usedMs - this.#lastCpuMs));
+    if (this.#lastCpuMs !== null) {
+      const usedMs = cpuMs();
+      this.#maxWorkMs = Math.max(this.#maxWorkMs, Math.min(lateMs, usedMs - this.#lastCpuMs));
+      this.#lastCpuMs = usedMs;
+    }
     this.#lastMs = nowMs;
-    this.#lastCpuMs = usedMs;
     this.#timer = this.#wait();
   }
 }

@@ -7,6 +7,7 @@ const BUSY_MS = 200;
 
 test('a loop that is kept busy shows as a delay, of which no more was work than the process had of a processor', async () => {
   const delay = new LoopDelay();
+  delay.take();
   await sleep(50);
   const startMs = performance.now();
   const cpu = process.cpuUsage();
@@ -19,6 +20,18 @@ test('a loop that is kept busy shows as a delay, of which no more was work than 
   expect(maxWorkMs).toBeGreaterThan(Math.min(BUSY_MS, (user + system) / 1000) - 20);
   expect(maxWorkMs).toBeLessThanOrEqual(maxMs + 1);
   expect(sinceMs).toBeGreaterThan(BUSY_MS);
+});
+
+test('until it is asked for the first time, all of a delay counts as work', async () => {
+  const delay = new LoopDelay();
+  await sleep(20);
+  const startMs = performance.now();
+  while (performance.now() - startMs < BUSY_MS);
+  await sleep(20);
+  const { maxMs, maxWorkMs } = delay.take();
+  delay.stop();
+  expect(maxWorkMs).toBe(maxMs);
+  expect(maxMs).toBeGreaterThan(BUSY_MS / 2);
 });
 
 test('what was told once is not told again', async () => {
