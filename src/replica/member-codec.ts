@@ -67,9 +67,17 @@ export function encodeChange(change: MemberChange, codec: Codec): Uint8Array {
   return codec.encode([kind, id, force, change.peer, change.http, change.disk, change.replaces, change.promote]);
 }
 
-/** Throws on anything that {@link encodeChange} did not make. */
-export function decodeChange(bytes: Uint8Array, codec: Codec): MemberChange {
-  const [kind, name, forced, peer, http, disk, replaces, promote] = list(codec.decode(bytes));
+/** Null for what this release cannot read: a newer peer may ask for a kind of change that is not known here, and that must not end this node. */
+export function decodeChange(bytes: Uint8Array, codec: Codec): MemberChange | null {
+  try {
+    return changeOf(codec.decode(bytes));
+  } catch {
+    return null;
+  }
+}
+
+function changeOf(value: unknown): MemberChange {
+  const [kind, name, forced, peer, http, disk, replaces, promote] = list(value);
   const id = text(name);
   const force = forced === true;
   switch (kind) {
@@ -103,9 +111,17 @@ export function encodeReply(reply: MemberReply, codec: Codec): Uint8Array {
   }
 }
 
-/** Throws on anything that {@link encodeReply} did not make. */
-export function decodeReply(bytes: Uint8Array, codec: Codec): MemberReply {
-  const [kind, second, third, fourth, fifth] = list(codec.decode(bytes));
+/** Null for what this release cannot read. */
+export function decodeReply(bytes: Uint8Array, codec: Codec): MemberReply | null {
+  try {
+    return replyOf(codec.decode(bytes));
+  } catch {
+    return null;
+  }
+}
+
+function replyOf(value: unknown): MemberReply {
+  const [kind, second, third, fourth, fifth] = list(value);
   switch (kind) {
     case 'done':
       return { kind, member: memberOf(second), voter: third === true, created: fourth === true, index: whole(fifth) };

@@ -91,8 +91,10 @@ export class MemberRequests {
     }
   }
 
-  replied(id: number, reply: Uint8Array): void {
-    this.answered(id, decodeReply(reply, this.#codec));
+  /** What cannot be read says nothing: the question stays open. */
+  replied(id: number, bytes: Uint8Array): void {
+    const reply = decodeReply(bytes, this.#codec);
+    if (reply !== null) this.answered(id, reply);
   }
 
   answered(id: number, reply: MemberReply): void {

@@ -12,6 +12,7 @@ import type { Transfers } from './transfers.ts';
 
 /** Between the news that this node was removed and its end: answers that are on their way still arrive. */
 const GOODBYE_MS = 300;
+const UNREADABLE = 'the leader cannot read this change of members: run the same release on all nodes';
 
 export interface MembershipHost {
   /** This node is no member any more: it is to take nothing in. Its end follows. */
@@ -85,7 +86,9 @@ export class Membership {
     const answer = (reply: MemberReply): void => {
       this.#env.transport.send(from, { kind: 'member-reply', id: frame.id, reply: encodeReply(reply, this.#env.codec) });
     };
-    this.#changes.decide(decodeChange(frame.change, this.#env.codec), answer);
+    const change = decodeChange(frame.change, this.#env.codec);
+    if (change !== null) this.#changes.decide(change, answer);
+    else answer({ kind: 'refused', code: 'conflict', detail: UNREADABLE });
   }
 
   replied({ id, reply }: PeerFrame & { readonly kind: 'member-reply' }): void {

@@ -76,6 +76,20 @@ const FAULTS: readonly Fault[] = [
       "answer?.({ kind: 'done', member, voter: false, created: isNew, index: last.index });\n    this.#underWay = { index: last.index, term: last.term, member, created: isNew, answer: null };",
     suites: [NODES],
   },
+  {
+    title: 'a change of members that only a newer release knows ends the leader',
+    file: 'replica/member-codec.ts',
+    find: 'return changeOf(codec.decode(bytes));\n  } catch {\n    return null;',
+    replace: 'return changeOf(codec.decode(bytes));\n  } finally {\n',
+    suites: ['replica/unreadable-frames.test.ts'],
+  },
+  {
+    title: 'an answer that cannot be read ends the node that asked',
+    file: 'replica/member-codec.ts',
+    find: 'return replyOf(codec.decode(bytes));\n  } catch {\n    return null;',
+    replace: 'return replyOf(codec.decode(bytes));\n  } finally {\n',
+    suites: ['replica/unreadable-frames.test.ts'],
+  },
 ];
 
 export const MEMBERSHIP = listed('membership', 'ours', FAULTS);

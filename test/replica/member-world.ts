@@ -1,4 +1,6 @@
 // Whole nodes in virtual time whose members change: every node is a number, a name and a disk, and a newcomer starts with nothing.
+
+import type { PeerFrame } from '../../src/env.ts';
 import { checksum, codec } from '../../src/io/codec.ts';
 import type { NodeId } from '../../src/raft/types.ts';
 import type { ReplicaLimits } from '../../src/replica/config.ts';
@@ -176,6 +178,12 @@ export class MemberWorld {
       force: false,
       ...more,
     });
+  }
+
+  /** One node sends another a frame, whatever it is. */
+  say(from: string, to: string, frame: PeerFrame): void {
+    const { life } = this.#node(from);
+    life?.process.call(() => life.transport.send(this.#node(to).number, frame));
   }
 
   /** Adds a member and starts its node on an empty disk. */
