@@ -1,7 +1,10 @@
-// The dashboard: the page at `/`, its files, and the feed that it asks for a few times a second.
+// The dashboard: the page at `/`, its files, the feed that it asks one node for a few times a second, and what it asks every node once a second.
+import type { NodeReport } from '../contract/dashboard.ts';
 import type { Api, ApiReply, ApiRequest, ApiServer } from './api.ts';
-import { dashboardFeed } from './dashboard-feed.ts';
+import { dashboardFeed, LastEvents } from './dashboard-feed.ts';
 import type { DashboardPage } from './dashboard-pages.ts';
+import { readInteger } from './query.ts';
+import { type RecentTraffic, TRAFFIC_BOUNDS_MS } from './recent-traffic.ts';
 import { sendBody, sendFailure } from './reply.ts';
 
 /** What a dashboard is made of. */
@@ -11,18 +14,24 @@ export interface Dashboard {
   readonly control: string | null;
 }
 
-/** Registers the page, its files and its feed. */
-export function dashboardRoutes(server: ApiServer, api: Api, { pages, control }: Dashboard): void {
+/** Stands in the page where it is told whom its policy lets it ask. */
+const ASKS = '%asks%';
+
+/** Registers the page, its files, its feed and the node's report. */
+export function dashboardRoutes(server: ApiServer, api: Api, { pages, control }: Dashboard, traffic: RecentTraffic): void {
   const { service } = api;
+  const lastEvents = new LastEvents(service.events);
 
   for (const { name, type, content } of pages) {
     server.get(name === 'index.html' ? '/' : `/dashboard/${name}`, (_request, reply: ApiReply) => {
+      const members = origins(api);
       reply.header('content-type', type);
-      reply.header('content-security-policy', contentPolicy([...origins(api), ...(control === null ? [] : [control])]));
+      reply.header('content-security-policy', contentPolicy([...members, ...(control === null ? [] : [control])]));
       reply.header('x-content-type-options', 'nosniff');
       reply.header('referrer-policy', 'no-referrer');
       reply.header('cache-control', 'no-cache');
-      reply.send(content);
+      // The page must know it in order to load itself anew once it should ask a member that its policy does not know.
+      reply.send(name === 'index.html' ? content.toString().replace(ASKS, members.join(' ')) : content);
     });
   }
 
@@ -31,8 +40,20 @@ export function dashboardRoutes(server: ApiServer, api: Api, { pages, control }:
     // This node's own view: a dashboard is wanted most while there is no leader to confirm it.
     service.read('stale', (result) => {
       if (result.kind === 'failed') sendFailure(service, reply, result.failure);
-      else sendBody(service, reply, 200, dashboardFeed(service, result.view, control));
+      else sendBody(service, reply, 200, dashboardFeed(service, result.view, lastEvents, control));
     });
+  });
+
+  server.get('/dashboard/node', { config: { query: ['after'] } }, (request, reply) => {
+    letMembersRead(api, request, reply);
+    const { node, leader, term, appliedIndex } = service.status();
+    const seconds = traffic.after(readInteger(request, 'after', 0, Number.MAX_SAFE_INTEGER) ?? -1);
+    const { clockS } = traffic;
+    const report: NodeReport = {
+      ...{ node, role: service.figures().role, leader, term, appliedIndex },
+      ...{ clockS, boundsMs: TRAFFIC_BOUNDS_MS, seconds },
+    };
+    sendBody(service, reply, 200, report);
   });
 }
 

@@ -2,16 +2,21 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Histogram } from '../histogram.ts';
 import { operationOf } from './operations.ts';
+import type { RecentTraffic } from './recent-traffic.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Name of the route's operation; set for every route when it is registered. */
     operation?: string;
+    /** Whether its calls are what the cluster is there for, and not about the cluster or this program. */
+    isTraffic?: boolean;
   }
 }
 
 /** A claim that is ready to queue: how long that takes says nothing of how fast claims are. */
 const QUEUED_CLAIM = 'claim-in-turn';
+/** Operations that take as long as they were told to wait. */
+const WAITING = new Set([QUEUED_CLAIM, 'wait-expired', 'watch']);
 /** A request whose path no route has, or that could not be read as far as that. */
 const NO_OPERATION = 'none';
 
@@ -29,17 +34,26 @@ export function endOf(status: number): CallEnd {
 export class RequestLatency {
   /** By operation, then end; each made with its first answer. Bounded, because operations are routes. */
   readonly #histograms = new Map<string, Map<CallEnd, Histogram>>();
+  readonly #traffic: RecentTraffic;
+
+  /** Tells `traffic` of the calls that plots are drawn of. */
+  constructor(traffic: RecentTraffic) {
+    this.#traffic = traffic;
+  }
 
   /** Begins to measure; before any route is registered. */
   measure(fastify: FastifyInstance): void {
     fastify.addHook('onRoute', (route) => {
       const [method = ''] = [route.method].flat();
-      route.config = { ...route.config, operation: operationOf(method, route.url).name };
+      const isTraffic = route.url.startsWith('/v1/') && !route.url.startsWith('/v1/cluster');
+      route.config = { ...route.config, operation: operationOf(method, route.url).name, isTraffic };
     });
     fastify.addHook('onResponse', (request, reply, done) => {
       const operation = nameOf(request);
       // A watch that was let in has no answer, only an end.
-      if (operation !== 'watch' || reply.statusCode >= 400) this.observe(operation, endOf(reply.statusCode), reply.elapsedTime);
+      const end = endOf(reply.statusCode);
+      if (operation !== 'watch' || reply.statusCode >= 400) this.observe(operation, end, reply.elapsedTime);
+      if (request.routeOptions.config.isTraffic === true && !WAITING.has(operation)) this.#note(end, reply.elapsedTime);
       done();
     });
   }
@@ -57,6 +71,11 @@ export class RequestLatency {
       ends.set(end, histogram);
     }
     histogram.observe(durationMs);
+  }
+
+  #note(end: CallEnd, durationMs: number): void {
+    if (end === 'done' || end === 'refused') this.#traffic.answered(durationMs);
+    else this.#traffic.failed();
   }
 
   /** All that were observed. */

@@ -25,6 +25,7 @@ import { OpenApi } from './openapi.ts';
 import { openApiRoutes } from './openapi-routes.ts';
 import { pinRoutes } from './pin-routes.ts';
 import { checkQuery, parseQuery } from './query.ts';
+import { RecentTraffic } from './recent-traffic.ts';
 import { RequestLatency } from './request-latency.ts';
 import { trackSilentConnections } from './silent-connections.ts';
 import { txnRoutes } from './txn-routes.ts';
@@ -126,7 +127,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
   checkLeaseNames(fastify);
   checkRequests(fastify, api);
   const closeSilentConnections = trackSilentConnections(fastify.server);
-  const latency = new RequestLatency();
+  const traffic = new RecentTraffic();
+  const latency = new RequestLatency(traffic);
   latency.measure(fastify);
   const openApi = new OpenApi();
   fastify.addHook('onRoute', (route) => openApi.add(route));
@@ -152,7 +154,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   clusterRoutes(server, api);
   memberRoutes(server, api);
   healthRoutes(server, api);
-  if (options.dashboard !== undefined) dashboardRoutes(server, api, options.dashboard);
+  if (options.dashboard !== undefined) dashboardRoutes(server, api, options.dashboard, traffic);
   metricsRoutes(server, api, latency, options.gauges ?? {});
   openApiRoutes(server, api, openApi);
   return fastify;

@@ -1,4 +1,5 @@
-// What `GET /dashboard/feed` answers: the cluster, its leases and what happened last, as the node asked sees them. For the page at `/` alone, no contract with anybody else.
+// What the dashboard is told: the cluster as one node sees it (`GET /dashboard/feed`), and what each node says of itself (`GET /dashboard/node`).
+// For the page at `/` and for `leasehold status --watch` of the same version, no contract with anybody else.
 import type { ClusterReply } from './cluster.ts';
 
 /** A lease that is held. */
@@ -60,6 +61,34 @@ export interface DashboardFeed {
   readonly reigns: readonly FeedReign[];
 }
 
+/** The calls that a node answered in one second. Those that wait on purpose, and those about the cluster itself, are left out. */
+export interface TrafficSecond {
+  /** Number of the second, by the node's own clock, which begins anew with its process. */
+  readonly second: number;
+  /** Done or refused, by how long they took: at each place those of at most `boundsMs` there, and of more than at the place before. Zeros at the end are left out. */
+  readonly counts: readonly number[];
+  /** Not accepted, or of unknown outcome. */
+  readonly failed: number;
+}
+
+/** Answer of `GET /dashboard/node?after=SECOND`. */
+export interface NodeReport {
+  readonly node: string;
+  readonly role: 'leader' | 'candidate' | 'follower' | 'learner';
+  readonly leader: string | null;
+  readonly term: number;
+  readonly appliedIndex: number;
+  /** The node's clock, in seconds with their fraction. */
+  readonly clockS: number;
+  /** Upper bounds in ascending order; what took longer than the last one is counted behind it. */
+  readonly boundsMs: readonly number[];
+  /** Those that are over and came after the one named, in order, as far back as they are kept; one without a call is left out. */
+  readonly seconds: readonly TrafficSecond[];
+}
+
 /** Leases and events in one answer. */
 export const FEED_LEASES_MAX = 100;
 export const FEED_EVENTS_MAX = 30;
+
+/** Seconds of its traffic that a node keeps. */
+export const TRAFFIC_KEPT_S = 180;

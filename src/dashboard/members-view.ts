@@ -1,5 +1,5 @@
 // The members, one card each, with the buttons that `leasehold cluster` gives them.
-import type { DashboardFeed } from '../contract/dashboard.ts';
+import type { DashboardFeed, NodeReport } from '../contract/dashboard.ts';
 import { byId, element, keepInStep, say } from './dom.ts';
 import { durationText } from './model.ts';
 import type { Order, ProcessState } from './orders.ts';
@@ -15,10 +15,19 @@ const ORDERS: Readonly<Record<Order, string>> = {
   lead: 'Make leader',
 };
 
-/** `states`: of the processes, null where there is nobody to give orders to. `give` is called when a button is pressed. */
+/** `Kill n1`, `Make n2 leader`. */
+export function orderWords(order: Order, node: string): string {
+  return order === 'lead' ? `Make ${node} leader` : `${ORDERS[order]} ${node}`;
+}
+
+/**
+ * `states`: of the processes, null where there is nobody to give orders to. `reports`: what nodes have just said of themselves. `give` is called
+ * when a button is pressed.
+ */
 export function showMembers(
   { cluster }: DashboardFeed,
   states: ReadonlyMap<string, ProcessState> | null,
+  reports: ReadonlyMap<string, NodeReport>,
   give: (order: Order, node: string, button: HTMLButtonElement) => void,
 ): void {
   const make = ({ id }: Member) => card(id, give);
@@ -38,12 +47,20 @@ export function showMembers(
         link.href = `http://${member.http}/`;
         say(link, member.http);
       }
+      const report = down || state === 'paused' ? undefined : reports.get(member.id);
       const role = child.querySelector('.role');
-      if (role !== null) showRole(role, wordOf(member, state, isLeader, down));
-      const index = down ? null : member.id === cluster.node ? cluster.index : member.matchIndex;
+      if (role !== null) showRole(role, wordOf(member, state, isLeader, down, report));
+      // The leader's account of the others is of the same moment as its commit index; a node's own is not, but better than none.
+      const index = down ? null : member.id === cluster.node ? cluster.index : (member.matchIndex ?? report?.appliedIndex ?? null);
+      const term = member.id === cluster.node ? cluster.term : report?.term;
       const lag = index === null ? null : Math.max(0, cluster.commitIndex - index);
       const contact = member.id === cluster.node ? 'now' : member.lastContactMs === null ? 'never' : durationText(member.lastContactMs);
-      const facts = [down ? '–' : String(cluster.term), index === null ? '–' : String(index), lag === null ? '–' : String(lag), contact];
+      const facts = [
+        term === undefined ? '–' : String(term),
+        index === null ? '–' : String(index),
+        lag === null ? '–' : String(lag),
+        contact,
+      ];
       for (const [at, fact] of child.querySelectorAll('dd').entries()) say(fact, facts[at] ?? '');
       showButtons(child, state, isLeader);
     },
@@ -71,9 +88,10 @@ function card(id: string, give: (order: Order, node: string, button: HTMLButtonE
 }
 
 /** Down is what is known to be; where there is no process to look at, it is only out of reach. */
-function wordOf({ role }: Member, state: ProcessState | null, isLeader: boolean, down: boolean): string {
+function wordOf({ role }: Member, state: ProcessState | null, isLeader: boolean, down: boolean, report: NodeReport | undefined): string {
   if (state === 'paused' || state === 'down') return state;
   if (down) return 'unreachable';
+  if (report?.role === 'candidate') return 'candidate';
   return isLeader ? 'leader' : role === 'leader' ? 'follower' : role;
 }
 

@@ -93,15 +93,3 @@ export function agoText(ms: number): string {
   if (seconds < 3_600) return `${Math.floor(seconds / 60)} min`;
   return seconds < 86_400 ? `${Math.floor(seconds / 3_600)} h` : `${Math.floor(seconds / 86_400)} d`;
 }
-
-/** Points of a line through `values`, the newest at the right, in a box of that size; empty for fewer than two. */
-export function sparkline(values: readonly number[], width: number, height: number, slots: number): string {
-  if (values.length < 2) return '';
-  const most = Math.max(1, ...values);
-  const step = width / (slots - 1);
-  const points = values.map((value, at) => {
-    const x = width - (values.length - 1 - at) * step;
-    return `${x.toFixed(1)},${(height - 1 - (value / most) * (height - 2)).toFixed(1)}`;
-  });
-  return points.join(' ');
-}

@@ -2,12 +2,12 @@
 import { expect, onTestFinished, test } from 'vitest';
 import type { DashboardPage } from '../../src/api/dashboard-pages.ts';
 import { createServer } from '../../src/api/server.ts';
-import type { DashboardFeed } from '../../src/contract/dashboard.ts';
+import type { DashboardFeed, NodeReport } from '../../src/contract/dashboard.ts';
 import { start } from './harness.ts';
 import { LocalService } from './local-service.ts';
 
 const PAGES: readonly DashboardPage[] = [
-  { name: 'index.html', type: 'text/html; charset=utf-8', content: Buffer.from('<!doctype html>') },
+  { name: 'index.html', type: 'text/html; charset=utf-8', content: Buffer.from('<!doctype html><meta name="asks" content="%asks%">') },
   { name: 'main.js', type: 'text/javascript; charset=utf-8', content: Buffer.from('0;') },
 ];
 const CONTROL = 'http://127.0.0.1:5';
@@ -42,6 +42,32 @@ test('the feed names where orders go only where there is such a place', async ()
     expect((await serve(control).server.inject({ url: '/dashboard/feed' })).json<DashboardFeed>().control).toBe(control);
 });
 
+test('the page is told whom its policy lets it ask', async () => {
+  const { server, origin } = serve(null);
+  expect((await server.inject({ url: '/' })).body).toBe(`<!doctype html><meta name="asks" content="${origin}">`);
+});
+
+test('a node tells of itself, and of the calls that it answered: neither those about the cluster, nor those that wait on purpose', async () => {
+  const { server, origin } = serve(null);
+  const put = async (holder: string, waitMs = 0) =>
+    await server.inject({ method: 'PUT', url: '/v1/leases/ns/m/l', payload: { holder, durationMs: 60_000, waitMs } });
+  await put('alice');
+  await put('bob');
+  await put('bob', 1);
+  for (const url of ['/v1/cluster', '/livez', '/metrics', '/dashboard/feed', '/nowhere']) await server.inject({ url });
+  const ask = async (query = '') => await server.inject({ url: `/dashboard/node${query}`, headers: { origin } });
+  const second = async () => Math.floor((await ask()).json<NodeReport>().clockS);
+  const lastSecond = await second();
+  await expect.poll(second, { timeout: 5_000 }).toBeGreaterThan(lastSecond);
+  const answer = await ask();
+  const report = answer.json<NodeReport>();
+  expect(answer.headers['access-control-allow-origin']).toBe(origin);
+  expect(report).toMatchObject({ node: 'n1', role: 'leader', leader: 'n1', term: 3, appliedIndex: 4 });
+  expect(report.seconds.flatMap(({ counts }) => counts).reduce((sum, count) => sum + count, 0)).toBe(2);
+  expect((await ask(`?after=${report.seconds.at(-1)?.second}`)).json<NodeReport>().seconds).toEqual([]);
+  expect((await ask('?after=-1')).statusCode).toBe(400);
+});
+
 test('the feed is read by the pages of the members, and by those of no other site', async () => {
   const { server, origin } = serve(null);
   const allowed = async (from: string) =>
@@ -66,6 +92,25 @@ test('the feed has leases in order, pins, events newest first, and no extension 
   ]);
   expect(feed.events.map(({ type, lease }) => `${type} ${lease}`)).toEqual(['pinned b', 'claimed a', 'claimed b']);
   expect(feed.moreLeases).toBe(false);
+});
+
+test('what happened to leases stays in the timeline, however many writes and extensions come after it', async () => {
+  const { server } = serve(null);
+  const claim = async (durationMs: number) =>
+    await server.inject({ method: 'PUT', url: '/v1/leases/ns/m/a', payload: { holder: 'alice', durationMs } });
+  const read = async () => (await server.inject({ url: '/dashboard/feed' })).json<DashboardFeed>().events.map(({ type }) => type);
+  await claim(60_000);
+  expect(await read()).toEqual(['claimed']);
+  for (let each = 0; each < 6; each++)
+    await server.inject({
+      method: 'POST',
+      url: '/v1/batch',
+      payload: { ops: Array.from({ length: 1_000 }, () => ({ put: { key: 'k', value: 'v' } })) },
+    });
+  await claim(60_000);
+  await server.inject({ method: 'DELETE', url: '/v1/leases/ns/m/a?holder=alice' });
+  expect(await read()).toEqual(['released', 'claimed']);
+  expect(await read()).toEqual(['released', 'claimed']);
 });
 
 test('a server without a dashboard has no page', async () => {

@@ -1,7 +1,8 @@
 // What the dashboard says of a feed: handovers with their gaps, one line of time for leaders and leases, and durations for people.
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { DashboardFeed } from '../../src/contract/dashboard.ts';
-import { agoText, durationText, handoverText, lastHandover, sparkline, timeline } from '../../src/dashboard/model.ts';
+import { agoText, durationText, handoverText, lastHandover, timeline } from '../../src/dashboard/model.ts';
+import { riskOf } from '../../src/dashboard/risk.ts';
 
 const LEASE = { namespace: 'ns', model: 'm', lease: 'l', holder: 'alice', entity: null, lateMs: 0 };
 
@@ -53,7 +54,31 @@ test('durations are told in units that people read', () => {
   expect([0, 12_900, 300_000, 7_200_000, 345_600_000].map(agoText)).toEqual(['now', '12 s', '5 min', '2 h', '4 d']);
 });
 
-test('a plot ends at the right edge, and its greatest value at the top', () => {
-  expect(sparkline([0, 5, 10], 100, 20, 11)).toBe('80.0,19.0 90.0,10.0 100.0,1.0');
-  expect(sparkline([1], 100, 20, 11)).toBe('');
+describe('before an order', () => {
+  const member = (id: string, voter = true) => ({
+    ...{ id, http: '', peer: '', role: 'follower' as const, voter, matchIndex: null, appliedIndex: null, lastContactMs: 0 },
+    ...{ reachable: true, snapshot: null },
+  });
+  const cluster = { ...FEED.cluster, members: ['n1', 'n2', 'n3'].map((id) => member(id)) };
+  const running = new Map([
+    ['n1', 'running'],
+    ['n2', 'running'],
+    ['n3', 'running'],
+  ] as const);
+
+  test('a kill is always thought over, and says who goes on', () => {
+    expect(riskOf('kill', 'n2', cluster, running)).toBe(
+      'Its process ends at once, as in a crash. Another member takes over; no lease is lost.',
+    );
+    expect(riskOf('kill', 'n1', cluster, running)).toContain('The others go on without it.');
+    for (const order of ['pause', 'resume', 'restart', 'lead'] as const) expect(riskOf(order, 'n1', cluster, running)).toBeNull();
+  });
+
+  test('it is said when no majority would be left', () => {
+    const oneDown = new Map([...running, ['n3', 'down'] as const]);
+    expect(riskOf('kill', 'n1', cluster, oneDown)).toContain('Only 1 of 3 voters would be left: nobody can lead');
+    expect(riskOf('pause', 'n1', cluster, oneDown)).toMatch(/^Only 1 of 3 voters would be left/);
+    expect(riskOf('kill', 'n1', { ...cluster, members: [member('n1')] }, running)).toContain('No voter would be left');
+    expect(riskOf('pause', 'n4', { ...cluster, members: [...cluster.members, member('n4', false)] }, oneDown)).toBeNull();
+  });
 });

@@ -3,6 +3,7 @@ import { type Fault, listed } from './mutant.ts';
 
 const BUTTONS = 'cli/control-http.test.ts';
 const FEED = 'api/dashboard.test.ts';
+const PLOTS = 'dashboard/traffic.test.ts';
 
 const FAULTS: readonly Fault[] = [
   {
@@ -39,6 +40,48 @@ const FAULTS: readonly Fault[] = [
     find: " || event.type === 'extended'",
     replace: '',
     suites: [FEED],
+  },
+  {
+    title: 'what happened to leases is forgotten with the next feed',
+    file: 'api/dashboard-feed.ts',
+    find: '[...found, ...this.#found].slice(0, FEED_EVENTS_MAX)',
+    replace: 'found',
+    suites: [FEED],
+  },
+  {
+    title: 'the page is not told whom it may ask',
+    file: 'api/dashboard-routes.ts',
+    find: "replace(ASKS, members.join(' '))",
+    replace: "replace(ASKS, '')",
+    suites: [FEED],
+  },
+  {
+    title: 'calls that wait on purpose count as slow ones',
+    file: 'api/request-latency.ts',
+    find: ' && !WAITING.has(operation)',
+    replace: '',
+    suites: [FEED],
+  },
+  {
+    title: 'traffic that is told twice is drawn twice',
+    file: 'dashboard/traffic.ts',
+    find: 'if (second <= source.covered) continue;',
+    replace: '',
+    suites: [PLOTS],
+  },
+  {
+    title: 'the plots wait for a node that has died',
+    file: 'dashboard/traffic.ts',
+    find: 'nowMs - heardMs < SILENT_MS',
+    replace: 'heardMs > 0',
+    suites: [PLOTS],
+  },
+  {
+    title: 'nobody is warned before the last majority goes',
+    file: 'dashboard/risk.ts',
+    find: 'left < Math.floor(voters.length / 2) + 1',
+    replace: 'left < Math.floor(voters.length / 2)',
+    suites: ['dashboard/model.test.ts'],
   },
   {
     title: 'a handover is told from the new leader to the old one',
