@@ -52,7 +52,7 @@ const HEADERS_OF: Readonly<Record<string, readonly string[]>> = {
   watch: ['last-event-id'],
 };
 /** Answers that are no JSON. */
-const TEXTS: Readonly<Record<string, string>> = { watch: 'text/event-stream', metrics: METRICS_MEDIA_TYPE };
+const TEXTS: Readonly<Record<string, string>> = { watch: 'text/event-stream', metrics: METRICS_MEDIA_TYPE, docs: 'text/html' };
 
 /** Collects the routes as they are registered. */
 export class OpenApi {

@@ -44,6 +44,7 @@ const OPERATIONS: Readonly<Record<string, readonly [name: string, summary: strin
   'GET /readyz': ['readyz', 'Whether the node can serve'],
   'GET /metrics': ['metrics', 'Figures for Prometheus'],
   'GET /openapi.json': ['openapi', 'This document'],
+  'GET /docs': ['docs', 'This document as a page for people'],
 };
 
 /** Of the dashboard's page, its files and its feed, which are part of this program and not of the contract. */

@@ -30,7 +30,7 @@ const CALLS = [
   ...['POST /v1/lessor/leases/{id}/renew', 'PUT /v1/lessor/leases/{id}/keys/{key}', 'DELETE /v1/lessor/leases/{id}/keys/{key}'],
   ...['PUT /v1/kv/{key}', 'GET /v1/kv/{key}', 'DELETE /v1/kv/{key}', 'GET /v1/kv', 'POST /v1/txn', 'POST /v1/batch', 'GET /v1/watch'],
   ...['GET /v1/cluster', 'POST /v1/cluster/transfer', 'POST /v1/cluster/members', 'DELETE /v1/cluster/members/{id}'],
-  ...['POST /v1/cluster/members/{id}/promote', 'GET /livez', 'GET /readyz', 'GET /metrics', 'GET /openapi.json'],
+  ...['POST /v1/cluster/members/{id}/promote', 'GET /livez', 'GET /readyz', 'GET /metrics', 'GET /openapi.json', 'GET /docs'],
 ];
 
 async function read({ call }: Pick<Harness, 'call'>): Promise<Document> {
