@@ -1,64 +1,35 @@
 // The READMEs do what they say: every command in them is run, in order, against a cluster that was started as they tell, and every link leads somewhere.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { endAll, freePorts, freshDirectory, leasehold, Process, ROOT } from './processes.ts';
+import { endAll, ROOT } from './processes.ts';
+import { blocksFor, ReadmeCluster, readmes, textOf } from './readmes.ts';
 
-const FIRST_PORT = 7801;
-const FIRST_PEER_PORT = 7901;
+const SELF = 'test/e2e/readme.test.ts';
 
-let httpPort = 0;
-let data = '';
+let cluster: ReadmeCluster;
 
 beforeAll(async () => {
-  httpPort = await freePorts(8);
-  data = freshDirectory();
-  const cluster = leasehold(['cluster', '--data', data, '--http-port', String(httpPort), '--peer-port', String(httpPort + 4)]);
-  for (const words of ['n1 answers', 'n2 answers', 'n3 answers', /n[123] leads term \d+/]) await cluster.says(words);
+  cluster = await ReadmeCluster.start();
 });
 afterAll(endAll);
 
-function textOf(path: string): string {
-  return readFileSync(join(ROOT, path), 'utf8');
-}
+const scriptOf = (path: string): string => blocksFor(SELF, path, 'sh').join('\n');
 
-/** The content of the blocks that are fenced as `sh`, in order. */
-function blocksOf(path: string): string[] {
-  return [...textOf(path).matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
+/** Every pattern is found in the text, each behind the one before; gives what is left. */
+function expectInOrder(text: string, patterns: readonly RegExp[], errors: string): string {
+  let rest = text;
+  for (const pattern of patterns) {
+    const at = rest.search(pattern);
+    expect(at, `${pattern} in what is left of the output:\n${rest}\nerrors: ${errors}`).toBeGreaterThanOrEqual(0);
+    rest = rest.slice(at + 1);
+  }
+  return rest;
 }
-
-/** The same commands against the test's cluster: its ports in place of the default ones, and its data directory for chaos. */
-function moved(script: string): string {
-  return [0, 1, 2, 3]
-    .reduce(
-      (text, node) =>
-        text.replaceAll(`:${FIRST_PORT + node}`, `:${httpPort + node}`).replaceAll(`:${FIRST_PEER_PORT + node}`, `:${httpPort + 4 + node}`),
-      script,
-    )
-    .replaceAll('./data/', `${data}/`)
-    .replaceAll(/^(npm run) (chaos .*?)( +#.*)?$/gm, `$1 --silent $2 --data ${data}`)
-    .replaceAll('curl ', 'curl -sS --max-time 20 ');
-}
-
-/** Runs a script that stops at the first command that fails. */
-async function run(script: string) {
-  const endpoint = [0, 1, 2].map((node) => `http://127.0.0.1:${httpPort + node}`).join(',');
-  const shell = new Process('bash', ['-euo', 'pipefail', '-c', moved(script)], { env: { LEASEHOLD_ENDPOINT: endpoint } });
-  return await shell.ended;
-}
-
-test('the two commands on top are those of package.json: build, then the cluster command with its default ports, and the tests', () => {
-  const [top = ''] = blocksOf('README.md');
-  const commands = top.split('\n').flatMap((line) => (line === '' ? [] : [line.replace(/ +#.*$/, '')]));
-  expect(commands).toEqual(['npm ci && npm start', 'npm ci && npm test']);
-  const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Record<string, string> };
-  expect(scripts.start).toBe('npm run --silent build && node dist/cli/main.js cluster --data ./data');
-  expect(scripts.test).toContain('vitest run');
-});
 
 describe('README.md', () => {
   test('its commands do what it says beside them', async () => {
-    const { code, out, err } = await run(blocksOf('README.md').slice(1).join('\n'));
+    const { code, out, err } = await cluster.shell(scriptOf('README.md')).ended;
     expect({ code, err }).toMatchObject({ code: 0 });
     const words = [
       /"holder":"alice".*"fence":\d+/,
@@ -66,32 +37,44 @@ describe('README.md', () => {
       /demo\/main\/leader +alice/,
       /alice holds demo\/main\/leader, fence \d+/,
       /exit code 1: bob was denied/,
-      /n[123] leads term \d+/,
       /n[123] \(pid \d+\) is killed/,
       /demo\/main\/leader is held by alice, fence \d+/,
       /demo\/main\/second claimed by bob/,
       /n[123] is started again/,
+      /n[123] leads term \d+/,
+    ];
+    expectInOrder(out, words, err);
+  });
+});
+
+describe('src/api/README.md', () => {
+  test('its calls are answered as it says beside them', async () => {
+    const { code, out, err } = await cluster.shell(scriptOf('src/api/README.md')).ended;
+    expect({ code, err }).toMatchObject({ code: 0 });
+    const gated = [
+      /"holder":"alice".*"fence":\d+/,
       /"value":"by alice"/,
-      /demo\/main\/leader claimed by bob/,
+      /demo\/main\/report released/,
+      /demo\/main\/report claimed by bob/,
       /"code":"assertion-failed"/,
       /"value":"by alice"/,
+      /alice claimed it/,
+      /alice \(fence \d+\) released it/,
+      /a write that asserted the tenure of alice \(fence \d+\) was refused/,
+      /"holder":"carol"/,
     ];
-    let rest = out;
-    for (const word of words) {
-      const at = rest.search(word);
-      expect(at, `${word} in what is left of the output:\n${rest}\nerrors: ${err}`).toBeGreaterThanOrEqual(0);
-      rest = rest.slice(at + 1);
-    }
-    expect(rest).not.toContain('too late');
+    const behind = expectInOrder(out, gated, err);
+    expect(out).not.toContain('too late');
+    const granted = [...behind.matchAll(/"id":"(\d+)","ttlMs":60000/g)].map(([, id]) => id);
+    expect(granted).toHaveLength(2);
+    expect(new Set(granted).size).toBe(1);
+    expectInOrder(behind, [/"results":\[\{"status":201.*"status":409.*"status":200/, /: ready/, /event: claimed/], err);
   });
 });
 
 describe('cluster/README.md', () => {
   test('its commands run', async () => {
-    const commands = blocksOf('cluster/README.md')
-      .join('\n')
-      .replace(/^npm start.*$/m, '');
-    const { code, out, err } = await run(`${commands}\n`);
+    const { code, out, err } = await cluster.shell(`${scriptOf('cluster/README.md').replace(/^npm start.*$/m, '')}\n`).ended;
     expect({ code, out, err }).toMatchObject({
       code: 0,
       out: expect.stringMatching(/n2 \(pid \d+\) goes on[\s\S]*n4 \(number 4\) votes[\s\S]*n4 is removed/),
@@ -110,9 +93,36 @@ describe('cluster/README.md', () => {
   });
 });
 
-test.each(['README.md', 'src/README.md', 'cluster/README.md'])('every link in %s to a place in this tree leads somewhere', (path) => {
-  const links = [...textOf(path).matchAll(/\]\(([^)#]+)[^)]*\)/g)].map((match) => match[1] ?? '').filter((link) => !link.includes('://'));
-  for (const link of links) expect(existsSync(join(ROOT, dirname(path), link)), link).toBe(true);
+describe('test/examples/README.md', () => {
+  test('its commands do what it says beside them', async () => {
+    const { code, out, err } = await cluster.shell(scriptOf('test/examples/README.md')).ended;
+    expect({ code, err }).toMatchObject({ code: 0 });
+    const words = [
+      /^one leads, fence \d+$/m,
+      /^two leads, fence \d+$/m,
+      /^two stops$/m,
+      /has done 2026-11-24$/m,
+      /nothing to do, copy-\d+ has done 2026-11-24$/m,
+    ];
+    expectInOrder(out, words, err);
+    for (const name of ['one', 'two', 'three']) expect(out.match(new RegExp(`^${name} is in by permit-[12]$`, 'gm')), name).toHaveLength(3);
+  });
+});
+
+test.each(readmes())('every link in %s to a place in this tree leads somewhere', (path) => {
+  for (const [, link = '', anchor] of textOf(path).matchAll(/\]\(([^)#]*)(?:#([^)]*))?\)/g)) {
+    if (link.includes('://')) continue;
+    const target = link === '' ? path : join(dirname(path), link);
+    expect(existsSync(join(ROOT, target)), `${link} in ${path}`).toBe(true);
+    if (anchor === undefined) continue;
+    const headings = [...textOf(target).matchAll(/^#+ (.*)$/gm)].map(([, words = '']) =>
+      words
+        .toLowerCase()
+        .replace(/[^\w\s-]/g, '')
+        .replaceAll(' ', '-'),
+    );
+    expect(headings, `${target}#${anchor}`).toContain(anchor);
+  }
 });
 
 test('every file that src/README.md names is there', () => {

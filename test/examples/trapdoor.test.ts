@@ -1,5 +1,4 @@
 // The trapdoor story: two workers, one paused past its lease. What it writes when it wakes is refused, by the log and by a database outside.
-import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -7,7 +6,10 @@ import { PGlite } from '@electric-sql/pglite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Three } from '../conformance/three.ts';
 import { endAll, Process, ROOT, until } from '../e2e/processes.ts';
+import { blocksFor } from '../e2e/readmes.ts';
 import { CREATE, UPDATE } from './statement.ts';
+
+const SELF = 'test/examples/trapdoor.test.ts';
 
 let three: Three;
 let database: PGlite;
@@ -97,7 +99,9 @@ test('without the comparison of fences the paused worker would have overwritten 
   expect((await database.query(UPDATE.replace(/ AND fence.*/, ''), ['by paused', 10])).affectedRows).toBe(1);
 });
 
-test('the README shows the statements that are tested here', () => {
-  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-  for (const statement of [...CREATE.split('\n'), UPDATE]) expect(readme).toContain(statement);
+test('the README shows the statements that are tested here, and no others', () => {
+  const shown = blocksFor(SELF, 'test/examples/README.md', 'sql')
+    .join('\n')
+    .replace(/ *--.*$/gm, '');
+  expect(shown.trim().split('\n')).toEqual([...CREATE.split('\n'), `${UPDATE};`]);
 });

@@ -1,15 +1,15 @@
 // The library's README is true: its pieces of code run, in order, and print what they say.
-import { readFileSync } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
 import * as library from '../../src/index.ts';
 import { endAll, freePorts, freshDirectory } from '../e2e/processes.ts';
+import { blocksFor } from '../e2e/readmes.ts';
 
-const README = new URL('../../src/library/README.md', import.meta.url);
+const SELF = 'test/library/readme.test.ts';
 
 afterAll(endAll);
 
 test('the code in the README of the library runs from top to bottom', async () => {
-  const pieces = Array.from(readFileSync(README, 'utf8').matchAll(/^```ts\n([\s\S]*?)^```$/gm), ([, code = '']) => code);
+  const pieces = blocksFor(SELF, 'src/library/README.md', 'ts');
   expect(pieces.length).toBeGreaterThan(2);
   const imports = /^import \{ (.*) \} from 'leasehold';$/gm;
   const named = pieces.flatMap((piece) => Array.from(piece.matchAll(imports), ([, names = '']) => names.split(', '))).flat();
