@@ -12,6 +12,7 @@ import { realRandom } from './io/random.ts';
 import { openTransport } from './io/transport.ts';
 import { type Embedded, embed } from './library/embedded.ts';
 import type { ManagerSettings } from './library/manager.ts';
+import { isTold, type Log, type LogFields, type LogLevel } from './log.ts';
 import type { ReplicaEvent } from './replica/config.ts';
 import { decodePuts } from './replica/member-codec.ts';
 import { Replica } from './replica/replica.ts';
@@ -20,8 +21,10 @@ import { Roster } from './replica/roster.ts';
 export type { LoopDelay } from './io/loop-delay.ts';
 
 export interface NodeEvents {
-  /** One line for people, when a role changes: "n2 leads term 5 after 84 ms without a leader". */
-  line(text: string): void;
+  /** The least that is told; `debug` has a line for each request. Default: `info`. */
+  readonly level?: LogLevel;
+  /** Takes a line when a role changes ("n2 leads term 5 after 84 ms without a leader") or something fails, and what it is about as fields. */
+  readonly line: Log;
   /** Once, before the node reads its state: what measures how long its event loop is held up. */
   measuring?(loopDelay: LoopDelay): void;
 }
@@ -75,19 +78,23 @@ export async function startNode(
     const failed = new Promise<Error>((resolve) => {
       fail = resolve;
     });
-    const replica = new Replica(env, {
+    const log: Log = (text, level, fields) => {
+      if (isTold(level, events.level ?? 'info')) events.line(text, level, { node: config.id, ...fields });
+    };
+    const replica: Replica = new Replica(env, {
       ...self,
       founders: seat.founders,
       peerAddresses: place.moved,
       heartbeatMs: config.heartbeatMs,
       electionTimeoutMs: config.electionTimeoutMs,
-      onEvent: teller(config.id, events),
+      onEvent: teller(config.id, (text, fields) => log(text, 'info', { index: replica.appliedIndex, ...fields })),
       onFatal: (error) => fail(error),
     });
     // Bound before the node takes part, so that a port in use is found while nothing has been promised.
     const server = createServer({
       service: replica,
-      log: (line) => events.line(`${config.id}: ${line}`),
+      log: (text, level, fields) => log(`${config.id}: ${text}`, level, { term: replica.term, index: replica.appliedIndex, ...fields }),
+      logRequests: isTold('debug', events.level ?? 'info'),
       dashboard: { pages: readDashboardPages(), control: config.control ?? null },
       gauges: { loopDelay: loopDelay.all, diskSync: store.syncs },
     });
@@ -132,19 +139,20 @@ function namesIn({ recovered }: LogStore, { seat }: Enrolment): string[] {
 }
 
 /** Puts what an operator wants to see into lines; that nobody leads is news only where somebody did. */
-function teller(id: string, { line }: NodeEvents): (event: ReplicaEvent) => void {
+function teller(id: string, tell: (text: string, fields: LogFields) => void): (event: ReplicaEvent) => void {
   let knewLeader = false;
   return (event) => {
     if (event.kind === 'image-received') {
-      line(`${id} took over the state at ${event.index} (${event.records} records): it was too far behind for the log`);
-    } else if (event.role === 'leader') {
-      line(`${id} leads term ${event.term} after ${Math.round(event.leaderlessMs ?? 0)} ms without a leader`);
-    } else if (event.leader !== '') {
-      line(`${id} follows ${event.leader} in term ${event.term}`);
-    } else if (knewLeader) {
-      line(`${id} knows no leader in term ${event.term}`);
+      const { index, records } = event;
+      tell(`${id} took over the state at ${index} (${records} records): it was too far behind for the log`, { index, records });
+      return;
     }
-    knewLeader = event.kind === 'role' ? event.leader !== '' : knewLeader;
+    const { role, term, leader } = event;
+    const leaderlessMs = Math.round(event.leaderlessMs ?? 0);
+    if (role === 'leader') tell(`${id} leads term ${term} after ${leaderlessMs} ms without a leader`, { term, role, leader, leaderlessMs });
+    else if (leader !== '') tell(`${id} follows ${leader} in term ${term}`, { term, role, leader });
+    else if (knewLeader) tell(`${id} knows no leader in term ${term}`, { term, role, leader: null });
+    knewLeader = leader !== '';
   };
 }
 

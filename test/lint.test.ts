@@ -49,7 +49,15 @@ const LAYERS: readonly { readonly folder: string; readonly allowed: readonly str
   },
   {
     folder: 'api',
-    allowed: ['./errors.ts', '../replica/service.ts', '../lease/outcomes.ts', '../contract/errors.ts', 'fastify'],
+    allowed: [
+      './errors.ts',
+      '../replica/service.ts',
+      '../lease/outcomes.ts',
+      '../contract/errors.ts',
+      '../log.ts',
+      'fastify',
+      '@opentelemetry/api',
+    ],
     forbidden: ['../raft/types.ts', '../io/codec.ts', '../client/client.ts', '../cli/main.ts', '../main.ts'],
   },
   {
@@ -59,7 +67,17 @@ const LAYERS: readonly { readonly folder: string; readonly allowed: readonly str
   },
   {
     folder: 'cli',
-    allowed: ['./format.ts', '../client/client.ts', '../contract/errors.ts', '../config.ts', '../main.ts', 'node:fs', 'commander'],
+    allowed: [
+      './format.ts',
+      '../client/client.ts',
+      '../contract/errors.ts',
+      '../config.ts',
+      '../log.ts',
+      '../main.ts',
+      'node:fs',
+      'commander',
+      'pino',
+    ],
     forbidden: ['../api/server.ts', '../replica/replica.ts', '../raft/types.ts', '../io/codec.ts', '../../cluster/run.ts'],
   },
   {

@@ -52,6 +52,7 @@ export function sendAnswer(service: Service, reply: ApiReply, { status, body, he
     else reply.send(body);
     return;
   }
+  reply.problemCode = (body as Problem).code;
   reply.header('content-type', PROBLEM_MEDIA_TYPE);
   // Bytes, because Fastify would add a charset to text, which JSON has no use for.
   reply.send(Buffer.from(JSON.stringify(body)));

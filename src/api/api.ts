@@ -25,6 +25,7 @@ export interface ApiRequest {
 /** The part of Fastify's reply that answers need, whatever the route's own types. */
 export interface ApiReply {
   readonly raw: ServerResponse;
+  problemCode: string | null;
   code(status: number): unknown;
   header(name: string, value: string): unknown;
   send(payload?: unknown): unknown;

@@ -5,6 +5,7 @@ import { InvariantError } from '../assert.ts';
 import { PROBLEM_MEDIA_TYPE, type ProblemCode } from '../contract/codes.ts';
 import { FORMATS } from '../contract/formats.ts';
 import { BODY_MAX_BYTES } from '../contract/limits.ts';
+import type { Log } from '../log.ts';
 import type { Service } from '../replica/service.ts';
 import { type ProblemFacts, problemAnswer, problemBody, sendAnswer } from './answer.ts';
 import type { ApiReply } from './api.ts';
@@ -46,13 +47,7 @@ export function sendProblem(
  * Sends whatever was thrown: an {@link ApiError}, one of Fastify's errors, or a fault of ours, which is told to `log` and to nobody else.
  * `bodyMaxBytes` is the limit of the route that was asked.
  */
-export function sendError(
-  service: Service,
-  reply: ApiReply,
-  error: unknown,
-  log: (line: string) => void,
-  bodyMaxBytes: number = BODY_MAX_BYTES,
-): void {
+export function sendError(service: Service, reply: ApiReply, error: unknown, log: Log, bodyMaxBytes: number = BODY_MAX_BYTES): void {
   // A broken invariant must end the process; Fastify has caught it, so it is thrown anew where nobody catches.
   if (error instanceof InvariantError)
     queueMicrotask(() => {
@@ -63,7 +58,8 @@ export function sendError(
     return;
   }
   const translated = translate(error, bodyMaxBytes);
-  if (translated.code === 'internal') log(`request failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  if (translated.code === 'internal')
+    log(`request failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`, 'error', {});
   sendProblem(service, reply, translated.code, translated.detail);
 }
 

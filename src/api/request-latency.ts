@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Histogram } from '../histogram.ts';
 import { operationOf } from './operations.ts';
 import type { RecentTraffic } from './recent-traffic.ts';
+import { operationNameOf } from './request-facts.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -17,8 +18,6 @@ declare module 'fastify' {
 const QUEUED_CLAIM = 'claim-in-turn';
 /** Operations that take as long as they were told to wait. */
 const WAITING = new Set([QUEUED_CLAIM, 'wait-expired', 'watch']);
-/** A request whose path no route has, or that could not be read as far as that. */
-const NO_OPERATION = 'none';
 
 /** The four ends of a call. */
 export type CallEnd = 'done' | 'refused' | 'not_accepted' | 'unknown';
@@ -85,7 +84,7 @@ export class RequestLatency {
 }
 
 function nameOf(request: FastifyRequest): string {
-  const operation = request.routeOptions.config.operation ?? NO_OPERATION;
+  const operation = operationNameOf(request);
   if (operation !== 'claim') return operation;
   const { waitMs = 0 } = (request.body ?? {}) as { readonly waitMs?: unknown };
   return waitMs === 0 ? operation : QUEUED_CLAIM;

@@ -5,6 +5,7 @@ import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { FORMATS } from '../contract/formats.ts';
 import { BODY_MAX_BYTES } from '../contract/limits.ts';
 import { checkLeaseName } from '../contract/secretaries.ts';
+import type { Log } from '../log.ts';
 import type { Service } from '../replica/service.ts';
 import type { Api, ApiServer } from './api.ts';
 import { batchRoutes } from './batch-routes.ts';
@@ -27,6 +28,7 @@ import { pinRoutes } from './pin-routes.ts';
 import { checkQuery, parseQuery } from './query.ts';
 import { RecentTraffic } from './recent-traffic.ts';
 import { RequestLatency } from './request-latency.ts';
+import { logRequests } from './request-log.ts';
 import { trackSilentConnections } from './silent-connections.ts';
 import { txnRoutes } from './txn-routes.ts';
 import { waitRoutes } from './wait-routes.ts';
@@ -74,7 +76,9 @@ export const DEFAULT_SERVER_LIMITS: ServerLimits = {
 export interface ServerOptions {
   readonly service: Service;
   /** Takes one line for each fault of ours; without it they are only answered. */
-  readonly log?: (line: string) => void;
+  readonly log?: Log;
+  /** Whether each request has a line, too, of level `debug`. */
+  readonly logRequests?: boolean;
   readonly limits?: Partial<ServerLimits>;
   /** Without it there is no page at `/`. */
   readonly dashboard?: Dashboard;
@@ -123,6 +127,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   });
   fastify.server.maxConnections = limits.connectionsMax;
   fastify.setErrorHandler((error, request, reply) => sendError(service, reply, error, log, request.routeOptions.bodyLimit));
+  fastify.decorateReply('problemCode', null);
   readJsonBodies(fastify);
   checkLeaseNames(fastify);
   checkRequests(fastify, api);
@@ -130,6 +135,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   const traffic = new RecentTraffic();
   const latency = new RequestLatency(traffic);
   latency.measure(fastify);
+  if (options.logRequests === true) logRequests(fastify, log);
   const openApi = new OpenApi();
   fastify.addHook('onRoute', (route) => openApi.add(route));
   fastify.addHook('preClose', (done) => {

@@ -4,42 +4,36 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
+import type { Log } from '../log.ts';
 import { type ControlReply, type ControlRequest, clusterFilePath, serveControl, writeClusterFile } from './control.ts';
 import { serveButtons } from './control-http.ts';
+import { checkTimings, EffectiveSettings, flagsOf, withoutSettings, withSettings } from './effective-settings.ts';
 import { EXIT } from './exit-codes.ts';
 import { LocalCluster, type NodePlace } from './local-cluster.ts';
+import { logLines } from './log-lines.ts';
 import type { Finish, Io } from './session.ts';
-import { integerIn, port, UsageError } from './values.ts';
+import { SHARED_SETTINGS } from './settings.ts';
+import { UsageError } from './values.ts';
 
 const HOST = '127.0.0.1';
-const NODES_MAX = 9;
-
-interface Flags {
-  readonly nodes: number;
-  readonly data: string;
-  readonly httpPort: number;
-  readonly peerPort: number;
-}
 
 /** Adds `cluster` to `program`. */
 export function addClusterCommand(program: Command, io: Io, finish: Finish): void {
-  const command = program
-    .command('cluster')
-    .description('run a whole cluster on this machine, one process per node, until Ctrl-C')
-    .option('--nodes <n>', 'how many nodes', integerIn(1, NODES_MAX), 3)
-    .option('--data <dir>', 'where their data is, a directory for each in it', './data')
-    .option('--http-port <port>', 'of the first node, for clients; the others count up', port, 7801)
-    .option('--peer-port <port>', 'of the first node, for its peers; the others count up', port, 7901);
-  command.action(async () => finish(await runCluster(command.opts<Flags>(), io)));
+  const command = program.command('cluster').description('run a whole cluster on this machine, one process per node, until Ctrl-C');
+  withSettings(command, 'cluster');
+  command.action(async () => finish(await runCluster(new EffectiveSettings('cluster', command.opts(), io.env), io)));
 }
 
-async function runCluster(flags: Flags, io: Io): Promise<number> {
-  const places = placesOf(flags);
+async function runCluster(settings: EffectiveSettings<'cluster'>, io: Io): Promise<number> {
+  const { data, logFormat, logLevel } = settings.values();
+  const places = placesOf(settings);
+  const log = await logLines(io, logFormat, logLevel);
+  const complain = (error: unknown): void => log(`leasehold: ${(error as Error).message}`, 'error', {});
   try {
     await checkPorts(places);
-    mkdirSync(flags.data, { recursive: true });
+    mkdirSync(data, { recursive: true });
   } catch (error) {
-    io.err(`leasehold: ${(error as Error).message}`);
+    complain(error);
     return EXIT.refused;
   }
 
@@ -47,47 +41,52 @@ async function runCluster(flags: Flags, io: Io): Promise<number> {
     const cluster = new LocalCluster({
       script: fileURLToPath(new URL('./main.js', import.meta.url)),
       places,
-      line: io.out,
-      warning: io.err,
+      settings: flagsOf(Object.keys(SHARED_SETTINGS), settings.origins),
+      env: withoutSettings(io.env),
+      relay: io,
+      log,
       changed: () => save(),
       allEnded: () => close(EXIT.refused),
     });
     let control: Awaited<ReturnType<typeof serveControl>> | null = null;
     let buttons: Awaited<ReturnType<typeof serveButtons>> | null = null;
     const save = () => {
-      if (control !== null) writeClusterFile(flags.data, { pid: process.pid, control: control.path, nodes: cluster.processes() });
+      if (control !== null) writeClusterFile(data, { pid: process.pid, control: control.path, nodes: cluster.processes() });
     };
     const close = (code: number) => {
       buttons?.close();
       control?.close();
-      if (control !== null) rmSync(clusterFilePath(flags.data), { force: true });
+      if (control !== null) rmSync(clusterFilePath(data), { force: true });
       end(code);
     };
-    stopOnSignal(cluster, io, close);
+    stopOnSignal(cluster, log, close);
     const listen = async () => {
-      control = await serveControl(flags.data, (request) => carryOut(cluster, request));
+      control = await serveControl(data, (request) => carryOut(cluster, request));
       buttons = await serveButtons(places, cluster, (request) => carryOut(cluster, request));
       return buttons.url;
     };
     listen().then(
       (url) => {
         cluster.start(url);
-        for (const text of greeting(places, flags.data)) io.out(text);
+        for (const text of greeting(places, data)) log(text, 'info', {});
       },
       (error: Error) => {
-        io.err(`leasehold: ${error.message}`);
+        complain(error);
         close(EXIT.refused);
       },
     );
   });
 }
 
-/** The nodes' names, ports and directories. Throws `UsageError` when the ports do not fit. */
-function placesOf({ nodes, data, httpPort, peerPort }: Flags): NodePlace[] {
+/** The nodes' names, ports and directories. Throws `UsageError` when the settings do not fit together. */
+export function placesOf(settings: EffectiveSettings<'cluster'>): NodePlace[] {
+  const { nodes, data, httpPort, peerPort, heartbeat, electionTimeout } = settings.values();
+  const written = settings.written.bind(settings);
+  checkTimings(heartbeat, electionTimeout, written);
   if (Math.max(httpPort, peerPort) + nodes - 1 > 65_535)
     throw new UsageError(`${nodes} ports counted up from there go beyond 65535: give lower ones`);
   if (Math.abs(httpPort - peerPort) < nodes)
-    throw new UsageError(`--http-port ${httpPort} and --peer-port ${peerPort} overlap: ${nodes} ports are needed from each on`);
+    throw new UsageError(`${written('httpPort')} and ${written('peerPort')} overlap: ${nodes} ports are needed from each on`);
   return Array.from({ length: nodes }, (_, position) => ({
     id: `n${position + 1}`,
     http: `${HOST}:${httpPort + position}`,
@@ -115,7 +114,7 @@ async function checkPorts(places: readonly NodePlace[]): Promise<void> {
 }
 
 /** The first signal stops the nodes in order, a second one kills them. */
-function stopOnSignal(cluster: LocalCluster, io: Io, close: (code: number) => void): void {
+function stopOnSignal(cluster: LocalCluster, log: Log, close: (code: number) => void): void {
   let stopping = false;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
@@ -124,7 +123,7 @@ function stopOnSignal(cluster: LocalCluster, io: Io, close: (code: number) => vo
         return;
       }
       stopping = true;
-      io.out('stopping; once more to end at once');
+      log('stopping; once more to end at once', 'info', {});
       void cluster.stop().then(() => close(EXIT.done));
     });
   }

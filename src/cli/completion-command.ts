@@ -38,7 +38,7 @@ function wordsOf(program: Command): Words {
   return words;
 }
 
-/** Commands that have commands of their own come as two words. */
+/** A command of a command comes as two words, one of those as three. */
 function cases(words: Words, line: (path: string, words: string) => string): string[] {
   return [...words].filter(([path]) => path !== '').map(([path, following]) => line(path, following.join(' ')));
 }
@@ -46,9 +46,10 @@ function cases(words: Words, line: (path: string, words: string) => string): str
 const SCRIPTS: Readonly<Record<Shell, (words: Words) => string[]>> = {
   bash: (words) => [
     '_leasehold() {',
-    '  local two="$' + '{COMP_WORDS[1]} $' + '{COMP_WORDS[2]}" words',
-    '  case "$two" in',
-    ...cases(words, (path, following) => `    "${path}"${path.includes(' ') ? '' : '" "*'}) words="${following}" ;;`).reverse(),
+    '  local line="$' + '{COMP_WORDS[1]} $' + '{COMP_WORDS[2]} $' + '{COMP_WORDS[3]} " words',
+    '  case "$line" in',
+    // The longer ones first: the first that fits counts.
+    ...cases(words, (path, following) => `    "${path} "*) words="${following}" ;;`).reverse(),
     '  esac',
     `  [ "$COMP_CWORD" -eq 1 ] && words="${(words.get('') ?? []).join(' ')}"`,
     '  COMPREPLY=($(compgen -W "$words" -- "$' + '{COMP_WORDS[COMP_CWORD]}"))',
@@ -59,8 +60,7 @@ const SCRIPTS: Readonly<Record<Shell, (words: Words) => string[]>> = {
   fish: (words) => [
     'complete -c leasehold -f',
     ...[...words].flatMap(([path, following]) => {
-      const [first, second] = path.split(' ');
-      const seen = [first, second].filter((word) => word !== undefined && word !== '').map((word) => `__fish_seen_subcommand_from ${word}`);
+      const seen = path.split(' ').flatMap((word) => (word === '' ? [] : [`__fish_seen_subcommand_from ${word}`]));
       const when = seen.length === 0 ? '__fish_use_subcommand' : seen.join('; and ');
       const named = following.filter((word) => !word.startsWith('--'));
       const flags = following.filter((word) => word.startsWith('--'));

@@ -2,7 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Log } from '../log.ts';
 import type { NodeProcess } from './control.ts';
+import { sentenceOf } from './log-lines.ts';
 
 /** One node's place: its addresses as `host:port`, and its own data directory. */
 export interface NodePlace {
@@ -16,9 +18,14 @@ export interface LocalClusterOptions {
   /** The program that has the `node` command. */
   readonly script: string;
   readonly places: readonly NodePlace[];
-  /** Lines for people: the nodes' own, word for word, and ours. */
-  line(text: string): void;
-  warning(text: string): void;
+  /** Flags for all nodes alike, beside those of their places. */
+  readonly settings?: readonly string[];
+  /** The nodes' environment; this process's own when absent. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Takes the nodes' own lines, word for word: those of standard output, and of standard error. */
+  readonly relay: { out(line: string): void; err(line: string): void };
+  /** Takes ours. */
+  readonly log: Log;
   /** Told after a process came or went. */
   changed(): void;
   /** Told once, when every node has ended by itself. */
@@ -178,7 +185,7 @@ export class LocalCluster {
     // A paused process takes the signal when it goes on.
     if (slot.paused) child.kill('SIGCONT');
     const late = setTimeout(() => {
-      this.#options.warning(`${slot.place.id} did not stop within ${STOP_MS / 1_000} s and is killed`);
+      this.#options.log(`${slot.place.id} did not stop within ${STOP_MS / 1_000} s and is killed`, 'warn', { node: slot.place.id });
       child.kill('SIGKILL');
     }, STOP_MS);
     await slot.gone;
@@ -188,22 +195,27 @@ export class LocalCluster {
   #spawn(slot: Slot): void {
     const { id, http, peer, dataDir } = slot.place;
     const args = [this.#options.script, 'node', '--id', id, '--http', http, '--peer', peer, '--members', this.#members, '--data', dataDir];
+    args.push(...(this.#options.settings ?? []));
     if (this.#control !== null) args.push('--control', this.#control);
     // Its own process group: Ctrl-C at the terminal reaches the cluster's process alone, which then stops the nodes in order.
     // The IPC channel closes when this process dies, however it dies, and the node stops then: no node is left behind.
-    const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+    const child = spawn(process.execPath, args, {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: this.#options.env ?? process.env,
+    });
     slot.child = child;
     slot.paused = false;
     slot.asked = null;
     slot.lastWords = '';
     for (const [stream, relay] of [
-      [child.stdout, (text: string) => this.#options.line(text)],
-      [child.stderr, (text: string) => this.#options.warning(text)],
+      [child.stdout, (text: string) => this.#options.relay.out(text)],
+      [child.stderr, (text: string) => this.#options.relay.err(text)],
     ] as const) {
       if (stream === null) continue;
       createInterface({ input: stream }).on('line', (text) => {
         // A trace's indented lines are not what a process wanted to say last.
-        if (!text.startsWith(' ')) slot.lastWords = text;
+        if (!text.startsWith(' ')) slot.lastWords = sentenceOf(text);
         relay(text);
       });
     }
@@ -224,11 +236,12 @@ export class LocalCluster {
     const { id } = slot.place;
     slot.child = null;
     slot.paused = false;
-    if (slot.asked === 'killed') this.#options.line(`${id} was killed`);
+    if (slot.asked === 'killed') this.#options.log(`${id} was killed`, 'info', { node: id });
     if (slot.asked === null && !this.#stopping) {
       const others = this.processes().filter((node) => node.state !== 'down');
       const rest = others.length === 0 ? 'No node is left.' : `The cluster goes on with ${others.map((node) => node.id).join(', ')}.`;
-      this.#options.warning(`${id} ${how}. ${slot.lastWords === '' ? 'It said nothing.' : `Its last words: ${slot.lastWords}`}\n${rest}`);
+      const words = slot.lastWords === '' ? 'It said nothing.' : `Its last words: ${slot.lastWords}`;
+      this.#options.log(`${id} ${how}. ${words}\n${rest}`, 'warn', { node: id });
     }
     this.#options.changed();
     const slots = [...this.#slots.values()];

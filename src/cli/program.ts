@@ -4,6 +4,7 @@ import { addClaimCommands } from './claim-commands.ts';
 import { addClusterCommand } from './cluster-command.ts';
 import { addClusterCommands } from './cluster-commands.ts';
 import { addCompletionCommand } from './completion-command.ts';
+import { addConfigCommand } from './config-command.ts';
 import { EXIT, EXIT_HELP } from './exit-codes.ts';
 import { addExplainCommand } from './explain-command.ts';
 import { addKvCommands } from './kv-commands.ts';
@@ -32,6 +33,7 @@ export async function runCommandLine(argv: readonly string[], io: Io): Promise<n
     .exitOverride();
   addClusterCommand(program, io, finish);
   addNodeCommand(program, io, finish);
+  addConfigCommand(program, io, finish);
   addClusterCommands(program, io, finish);
   addMemberCommands(program, io, finish);
   addClaimCommands(program, io, finish);

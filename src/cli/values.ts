@@ -21,6 +21,15 @@ export function durationMs(text: string): number {
   return rounded;
 }
 
+/** A duration of at least so many milliseconds. */
+export function durationFrom(leastMs: number): (text: string) => number {
+  return (text) => {
+    const ms = durationMs(text);
+    if (ms < leastMs) throw new UsageError(`"${text}" is too short: ${leastMs}ms is the least`);
+    return ms;
+  };
+}
+
 /** A flag that takes a duration and has a default, `written` as a user would. */
 export function durationOption(flags: string, description: string, written: string): Option {
   return new Option(flags, description).argParser(durationMs).default(durationMs(written), written);
@@ -33,6 +42,21 @@ export function integerIn(least: number, most: number): (text: string) => number
     if (!(value >= least && value <= most)) throw new UsageError(`"${text}" must be a whole number from ${least} to ${most}`);
     return value;
   };
+}
+
+/** One of a few words. */
+export function oneOf<Word extends string>(words: readonly Word[]): (text: string) => Word {
+  return (text) => {
+    const word = words.find((each) => each === text);
+    if (word === undefined) throw new UsageError(`"${text}" is none of ${words.join(', ')}`);
+    return word;
+  };
+}
+
+/** A directory's name. */
+export function directory(text: string): string {
+  if (text === '') throw new UsageError('a directory has a name');
+  return text;
 }
 
 /** A TCP port that can be named. */
@@ -59,13 +83,13 @@ export function memberId(text: string): string {
 export function members(text: string): { readonly id: string; readonly peer: Address }[] {
   const list = text.split(',').map((part) => {
     const cut = part.indexOf('=');
-    if (cut < 1) throw new UsageError(`"${part}" in --members is no member: write id=host:port, as in n1=127.0.0.1:7901`);
+    if (cut < 1) throw new UsageError(`"${part}" is no member: write id=host:port, as in n1=127.0.0.1:7901`);
     return { id: memberId(part.slice(0, cut).trim()), peer: address(part.slice(cut + 1).trim()) };
   });
   for (const key of [(member: (typeof list)[number]) => member.id, (member: (typeof list)[number]) => addressText(member.peer)]) {
     const seen = new Set<string>();
     for (const member of list) {
-      if (seen.has(key(member))) throw new UsageError(`--members names ${key(member)} twice`);
+      if (seen.has(key(member))) throw new UsageError(`${key(member)} is named twice`);
       seen.add(key(member));
     }
   }

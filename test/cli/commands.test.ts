@@ -271,7 +271,7 @@ describe('exit codes', () => {
     [['cluster', '--nodes', '0'], '--nodes'],
     [['cluster', '--http-port', '65534'], 'beyond 65535'],
     [['cluster', '--http-port', '7801', '--peer-port', '7803'], 'overlap'],
-    [['node', '--id', 'n1'], 'required option'],
+    [['node', '--id', 'n1'], '--http is missing'],
     [['node', '--id', 'n4', '--http', 'h:1', '--peer', 'h:2', '--members', 'n1=h:2', '--data', 'd'], 'not among --members'],
     [['node', '--id', 'n1', '--http', 'h:2', '--peer', 'h:2', '--members', 'n1=h:2', '--data', 'd'], 'different ports'],
     [

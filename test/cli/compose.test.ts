@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { EffectiveSettings } from '../../src/cli/effective-settings.ts';
 import { configOf } from '../../src/cli/node-command.ts';
-import { address, members } from '../../src/cli/values.ts';
 
 const text = readFileSync(fileURLToPath(new URL('../../docker-compose.yml', import.meta.url)), 'utf8');
 
@@ -19,9 +19,10 @@ test('each service starts a different node of one cluster, and publishes and che
     const flags = Object.fromEntries(
       Array.from({ length: (argv.length - 1) / 2 }, (_, pair) => argv.slice(1 + 2 * pair, 3 + 2 * pair) as [string, string]),
     );
-    const { '--id': id = '', '--http': http = '', '--peer': peer = '', '--members': list = '', '--data': data = '', ...rest } = flags;
-    expect(rest).toEqual({});
-    return configOf({ id, http: address(http), peer: address(peer), members: members(list), data, heartbeat: 50, electionTimeout: 500 });
+    expect(Object.keys(flags).sort()).toEqual(['--data', '--http', '--id', '--members', '--peer']);
+    return configOf(
+      new EffectiveSettings('node', Object.fromEntries(Object.entries(flags).map(([flag, text]) => [flag.slice(2), text])), {}),
+    );
   });
   expect(configs.map((config) => config.id)).toEqual(['n1', 'n2', 'n3']);
   const ports = listsOf('ports');

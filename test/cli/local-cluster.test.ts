@@ -53,8 +53,8 @@ function startCluster(dataDirs: readonly string[]): LocalCluster {
       peer: `p:${position}`,
       dataDir: join(directory, name),
     })),
-    line: (text) => lines.push(text),
-    warning: (text) => warnings.push(text),
+    relay: { out: (text) => lines.push(text), err: (text) => warnings.push(text) },
+    log: (text, level) => (level === 'info' ? lines : warnings).push(text),
     changed: () => {},
     allEnded: () => allEnded++,
   });

@@ -22,7 +22,7 @@ const SNIPPETS = 'test/examples/snippets.test.ts';
  */
 export const RUN_BY: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>> = {
   'README.md': { sh: [TRIAL, TRIAL, README_TEST, README_TEST], js: TRIAL, text: TRIAL },
-  'cluster/README.md': { sh: README_TEST, yaml: SNIPPETS },
+  'cluster/README.md': { sh: README_TEST, yaml: SNIPPETS, toml: 'test/cli/settings.test.ts', json: 'test/e2e/operation.test.ts' },
   'src/api/README.md': { sh: README_TEST },
   'src/library/README.md': { ts: LIBRARY },
   'test/examples/README.md': { sh: README_TEST, sql: 'test/examples/trapdoor.test.ts' },
