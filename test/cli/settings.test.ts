@@ -10,6 +10,8 @@ import { runCommandLine } from '../../src/cli/program.ts';
 import { CLUSTER_SETTINGS, flagOf, keyOf, NODE_SETTINGS, SHARED_SETTINGS, variableOf } from '../../src/cli/settings.ts';
 import { blocksFor } from '../e2e/readmes.ts';
 
+const SELF = 'test/cli/settings.test.ts';
+
 let directory = '';
 let files = 0;
 beforeAll(() => {
@@ -124,7 +126,7 @@ describe('a file', () => {
   });
 
   test('stands in cluster/README.md, and a node could be started with it', () => {
-    const [text = ''] = blocksFor('test/cli/settings.test.ts', 'cluster/README.md', 'toml');
+    const [text = ''] = blocksFor(SELF, 'cluster/README.md', 'toml');
     const config = configOf(new EffectiveSettings('node', { config: fileOf(text) }, {}));
     expect(config).toMatchObject({ id: 'n1', electionTimeoutMs: 1_000 });
     expect(config.members).toHaveLength(3);

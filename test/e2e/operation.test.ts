@@ -7,6 +7,8 @@ import { readClusterFile } from '../../src/cli/control.ts';
 import { endAll, freePorts, freshDirectory, leasehold, type Process, until } from './processes.ts';
 import { blocksFor } from './readmes.ts';
 
+const SELF = 'test/e2e/operation.test.ts';
+
 afterAll(endAll);
 
 interface Line {
@@ -48,7 +50,7 @@ test('a cluster is told by its environment and a file, its nodes by nobody else,
   expect([leads?.term, leads?.index, leads?.leader]).toEqual([expect.any(Number), expect.any(Number), leads?.node]);
 
   // As cluster/README.md shows it.
-  const [shown = ''] = blocksFor('test/e2e/operation.test.ts', 'cluster/README.md', 'json');
+  const [shown = ''] = blocksFor(SELF, 'cluster/README.md', 'json');
   expect(Object.keys(JSON.parse(shown) as Line)).toEqual(Object.keys(leads ?? {}));
 
   const victim = readClusterFile(data)?.nodes.find((node) => node.id !== leads?.node);
