@@ -104,7 +104,9 @@ export function addClaimCommands(program: Command, io: Io, finish: Finish): void
         effect: 'none',
         wait: { field: 'timeoutMs', ms },
       });
-      const reply = await inPieces(timeout, 'wait-timeout', (ms) => session.call(ask(ms)));
+      const reply = await session.progress.during(`waits until ${nameText(name)} is free`, timeout, () =>
+        inPieces(timeout, 'wait-timeout', (ms) => session.call(ask(ms))),
+      );
       session.print(reply.body, [`${nameText(name)} is free`]);
       return DONE;
     },
@@ -148,7 +150,9 @@ async function claim(
   const reply =
     wait === undefined
       ? await session.call(call)
-      : await inPieces(wait, 'claim-denied', (ms) => session.call({ ...call, wait: { field: 'waitMs', ms } }));
+      : await session.progress.during(`queues for ${nameText(name)}`, wait, () =>
+          inPieces(wait, 'claim-denied', (ms) => session.call({ ...call, wait: { field: 'waitMs', ms } })),
+        );
   return printClaim(session, reply, reply.status === 201 ? 'claimed by' : 'extended for');
 }
 

@@ -1,12 +1,11 @@
-// The commands that look at all leases or at the cluster itself: list, pins, status, transfer.
+// The commands that look at all leases, and the one that hands leadership over: list, pins, transfer.
 import type { Command } from 'commander';
-import { LeaseholdError } from '../client/errors.ts';
+import type { Call } from '../client/http.ts';
 import { pathOf } from '../client/names.ts';
 import type { ClaimList, ClaimShape, PinList } from '../contract/claims.ts';
-import type { ClusterReply, TransferReply } from '../contract/cluster.ts';
+import type { TransferReply } from '../contract/cluster.ts';
 import { consistency } from './claim-commands.ts';
-import { EXIT } from './exit-codes.ts';
-import { claimTable, memberTable, table } from './format.ts';
+import { claimTable, table } from './format.ts';
 import { DONE, type Finish, type Io, runSession, type Session, withSharedFlags } from './session.ts';
 import { memberId, modelName } from './values.ts';
 
@@ -32,21 +31,17 @@ export function addClusterCommands(program: Command, io: Io, finish: Finish): vo
     });
   });
 
-  const status = withSharedFlags(
-    program.command('status').description('show the nodes, who leads, and how far each has come; exits 3 without a leader'),
-  );
-  status.action(async () => await runSession(io, finish, status, 'the cluster', printStatus));
-
   const transfer = withSharedFlags(program.command('transfer').description('hand leadership to another node'));
   transfer.option('--to <id>', 'to this node (default: the one that is furthest)', memberId).action(async () => {
     const { to } = transfer.opts<{ to?: string }>();
     await runSession(io, finish, transfer, 'the transfer', async (session) => {
-      const reply = await session.call({
+      const call: Call = {
         method: 'POST',
         path: '/v1/cluster/transfer',
         body: to === undefined ? {} : { to },
         effect: to === undefined ? 'once' : 'repeatable',
-      });
+      };
+      const reply = await session.progress.during(`hands leadership to ${to ?? 'the best follower'}`, null, () => session.call(call));
       const { leader, term } = reply.body as TransferReply;
       session.print(reply.body, [`${leader} leads term ${term}`]);
       return DONE;
@@ -65,37 +60,16 @@ async function printLeases(session: Session, path: string, stale: boolean | unde
   const leases: ClaimShape[] = [];
   let after: string | undefined;
   let at = 0;
-  do {
-    const reply = await session.call({ method: 'GET', path, query: { ...consistency(stale), after }, effect: 'none' });
-    const page = reply.body as ClaimList;
-    leases.push(...page.leases);
-    after = page.next;
-    at = page.index;
-  } while (after !== undefined);
+  await session.progress.during('reads the leases', null, async () => {
+    do {
+      const reply = await session.call({ method: 'GET', path, query: { ...consistency(stale), after }, effect: 'none' });
+      const page = reply.body as ClaimList;
+      leases.push(...page.leases);
+      session.progress.tell({ label: `reads the leases: ${leases.length} so far`, share: null });
+      after = page.next;
+      at = page.index;
+    } while (after !== undefined);
+  });
   session.print({ leases, index: at }, leases.length === 0 ? ['nothing is held'] : claimTable(leases));
   return DONE;
-}
-
-/** Asks every endpoint and shows the view of the one that knows most: the leader's, else that of the highest term. */
-async function printStatus(session: Session): Promise<number> {
-  const { caller } = session;
-  const answers = await Promise.allSettled(
-    caller.endpoints.map((endpoint) => caller.callAt(endpoint, { method: 'GET', path: '/v1/cluster', effect: 'none' })),
-  );
-  const views = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.body as ClusterReply] : []));
-  const rank = (view: ClusterReply) => view.term * 2 + (view.leader === view.node ? 1 : 0);
-  const best = views.sort((left, right) => rank(right) - rank(left))[0];
-  if (best === undefined) {
-    const failed = answers.find((answer) => answer.status === 'rejected');
-    throw failed?.reason ?? new LeaseholdError('unreachable', null, 'not-accepted', 'no endpoint answered');
-  }
-  const silent = caller.endpoints.flatMap((endpoint, position) =>
-    answers[position]?.status === 'rejected' ? [`${endpoint} does not answer`] : [],
-  );
-  const head =
-    best.leader === null
-      ? `no leader in term ${best.term}, as ${best.node} sees it`
-      : `${best.leader} leads term ${best.term}, committed up to index ${best.commitIndex}`;
-  session.print(best, [head, ...memberTable(best.members), ...silent]);
-  return best.leader === null ? EXIT.notAccepted : DONE;
 }

@@ -2,6 +2,7 @@
 import type { LeaseholdError } from '../client/errors.ts';
 import type { ClaimShape } from '../contract/claims.ts';
 import type { ClusterReply } from '../contract/cluster.ts';
+import { bar, type Paint, PLAIN } from './terminal.ts';
 
 /** `850 ms`, `14.2 s`, `3 min 20 s`, `5 h 3 min`, `2 d 4 h`. */
 export function duration(ms: number): string {
@@ -28,12 +29,19 @@ export function claimLine(claim: ClaimShape, verb = 'is held by'): string {
   return `${claim.namespace}/${claim.model}/${claim.lease} ${verb} ${claim.holder}, fence ${claim.fence}${session}, ${left(claim)}`;
 }
 
-/** Rows under a head, columns two blanks apart; an empty list of rows gives the head alone. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+/** Rows under a head, columns two blanks apart; an empty list of rows gives the head alone. `style` is given each cell of a row, filled up to its width. */
+export function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  style: (cell: string, row: number, column: number) => string = (cell) => cell,
+): string[] {
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  return [head, ...rows].map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+  return [head, ...rows].map((cells, line) =>
+    cells
+      .map((cell, column) => {
+        const filled = column === head.length - 1 ? cell : cell.padEnd(widths[column] ?? 0);
+        return line === 0 ? filled : style(filled, line - 1, column);
+      })
       .join('  ')
       .trimEnd(),
   );
@@ -44,30 +52,82 @@ export function claimTable(claims: readonly ClaimShape[]): string[] {
   return table(['LEASE', 'HOLDER', 'FENCE', 'FOR'], rows);
 }
 
-export function memberTable(list: ClusterReply['members']): string[] {
+type Members = ClusterReply['members'];
+type Member = Members[number];
+
+const ROLE_COLUMN = 1;
+
+/** `paint`: for roles, and for those who cannot be reached. `isTerminal`: whether a bar says how far an image is. */
+export function memberTable(list: Members, paint: Paint = PLAIN, isTerminal = false): string[] {
   const rows = list.map((member) => [
     member.id,
-    member.voter ? member.role : 'learner',
+    roleText(member),
     member.http === '' ? '?' : member.http,
     member.appliedIndex === null ? '?' : String(member.appliedIndex),
-    contactText(member) + snapshotText(member.snapshot),
+    contactText(member) + snapshotText(member.snapshot, isTerminal),
   ]);
-  return table(['NODE', 'ROLE', 'HTTP', 'APPLIED', 'CONTACT'], rows);
+  const head = ['NODE', 'ROLE', 'HTTP', 'APPLIED', 'CONTACT'];
+  return table(
+    head,
+    rows,
+    styleOf(list, head.length - 1, ({ reachable }) => reachable, paint),
+  );
 }
 
-function contactText({ reachable, lastContactMs }: ClusterReply['members'][number]): string {
+/** The same while it is watched: how far each has applied, how far it is behind what is committed, and when it was last heard. */
+export function watchTable(
+  list: Members,
+  { commitIndex, node }: ClusterReply,
+  silent: readonly string[],
+  paint: Paint,
+  isTerminal: boolean,
+): string[] {
+  const rows = list.map((member) => [
+    member.id,
+    roleText(member),
+    member.http === '' ? '?' : member.http,
+    member.appliedIndex === null ? '?' : String(member.appliedIndex),
+    member.appliedIndex === null ? '?' : String(Math.max(0, commitIndex - member.appliedIndex)),
+    (silent.includes(member.id) ? 'does not answer, ' : '') +
+      (member.id === node ? 'itself' : member.lastContactMs === null ? 'never heard from' : `heard ${duration(member.lastContactMs)} ago`) +
+      snapshotText(member.snapshot, isTerminal),
+  ]);
+  const head = ['NODE', 'ROLE', 'HTTP', 'APPLIED', 'LAG', 'LAST CONTACT'];
+  return table(
+    head,
+    rows,
+    styleOf(list, head.length - 1, ({ id }) => !silent.includes(id), paint),
+  );
+}
+
+function styleOf(list: Members, contactColumn: number, isThere: (member: Member) => boolean, paint: Paint): Parameters<typeof table>[2] {
+  return (cell, row, column) => {
+    const member = list[row];
+    if (member === undefined) return cell;
+    if (column === contactColumn) return isThere(member) ? cell : paint.bad(cell);
+    if (column === ROLE_COLUMN) return member.role === 'leader' ? paint.good(cell) : member.role === 'candidate' ? paint.warn(cell) : cell;
+    return cell;
+  };
+}
+
+function roleText({ voter, role }: Member): string {
+  return voter ? role : 'learner';
+}
+
+function contactText({ reachable, lastContactMs }: Member): string {
   return reachable ? 'reachable' : lastContactMs === null ? 'never heard from' : `silent for ${duration(lastContactMs)}`;
 }
 
 /** `, gets the state: 43 % of 1000000 records` while a member is sent an image of it. */
-function snapshotText(snapshot: ClusterReply['members'][number]['snapshot']): string {
+function snapshotText(snapshot: Member['snapshot'], isTerminal: boolean): string {
   if (snapshot === null) return '';
   const { sentRecords, records, percent } = snapshot;
-  return `, gets the state: ${records === null || percent === null ? sentRecords : `${percent} % of ${records}`} records`;
+  if (records === null || percent === null) return `, gets the state: ${sentRecords} records`;
+  return `, gets the state: ${isTerminal ? `${bar(percent / 100)} ` : ''}${percent} % of ${records} records`;
 }
 
-/** What a failed call means to the person at the terminal, and what to do next. */
-export function explain(error: LeaseholdError, subject: string, endpoints: readonly string[]): string[] {
+/** What a failed call means to the person at the terminal, and what to do next. `why`: nobody leads, null while somebody does or nobody knows. */
+export function explain(error: LeaseholdError, subject: string, endpoints: readonly string[], why: string | null = null): string[] {
   const { holder, fence, remainingMs } = error.facts;
   const who = typeof holder === 'string' ? `${holder} holds it, fence ${String(fence)}` : 'nobody holds it';
   switch (error.code) {
@@ -88,21 +148,35 @@ export function explain(error: LeaseholdError, subject: string, endpoints: reado
     case 'wait-timeout':
       return [`${subject} was still held when the wait ran out.`];
     case 'unreachable':
+      if (why !== null) return notAccepted(`no leader: ${why}`);
       return [
         `None of ${endpoints.join(', ')} can be reached: ${error.message}.`,
         'Start a cluster (leasehold cluster), or say where it is: --endpoint URL[,URL…] or LEASEHOLD_ENDPOINT.',
       ];
     case 'no-leader':
     case 'stopping':
-      return [`Not accepted: ${error.message}.`, 'No majority of the nodes works together at the moment. See: leasehold status'];
+      return notAccepted(why === null ? sentence(error.message) : `no leader: ${why}`);
     case 'overloaded':
       return [`Not accepted: ${error.message}.`, 'The cluster is overloaded; try again later.'];
     case 'outcome-unknown':
       return [
-        `Unknown outcome: ${error.message}.`,
+        ...(why === null ? [] : [`no leader: ${why}.`]),
+        `Unknown outcome: ${sentence(error.message)}.`,
         'It may or may not have been done. Look with leasehold get or check before you repeat it.',
       ];
     default:
       return [`${error.message} (${error.code})`];
   }
+}
+
+function notAccepted(what: string): string[] {
+  return [
+    `${what}.`,
+    'Nothing was done: that takes a majority of the members, running and reaching each other. See: leasehold status --watch',
+  ];
+}
+
+/** Without the stop at its end. */
+function sentence(text: string): string {
+  return text.replace(/\.$/, '');
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The program `leasehold`: hands the arguments to the command line and ends with its exit code.
 import { runCommandLine } from './program.ts';
+import { terminalOf } from './terminal.ts';
 
 /** A node or cluster outlives its reader, and drops lines rather than grow when the reader stalls; other commands end with theirs. */
 const isServer = ['node', 'cluster'].includes(process.argv[2] ?? '');
@@ -24,6 +25,13 @@ async function flush(stream: NodeJS.WriteStream): Promise<void> {
   });
 }
 
-const code = await runCommandLine(process.argv.slice(2), { out: printer(process.stdout), err: printer(process.stderr), env: process.env });
+const code = await runCommandLine(process.argv.slice(2), {
+  out: printer(process.stdout),
+  err: printer(process.stderr),
+  env: process.env,
+  outTerminal: terminalOf(process.stdout, process.env),
+  errTerminal: terminalOf(process.stderr, process.env),
+  onInterrupt: (stop) => void process.once('SIGINT', stop),
+});
 await Promise.all([flush(process.stdout), flush(process.stderr)]);
 process.exit(code);

@@ -34,7 +34,7 @@ export function addMemberCommands(program: Command, io: Io, finish: Finish): voi
     await runSession(io, finish, list, 'the members', async (session) => {
       const reply = await session.call({ method: 'GET', path: '/v1/cluster', effect: 'none' });
       const { members, index } = reply.body as ClusterReply;
-      session.print({ members, index }, memberTable(members));
+      session.print({ members, index }, memberTable(members, session.paint, session.isTerminal));
       return DONE;
     });
   });
@@ -70,9 +70,9 @@ export function addMemberCommands(program: Command, io: Io, finish: Finish): voi
     await runSession(io, finish, promote, id, async (session) => {
       const { force, wait } = promote.opts<ChangeFlags>();
       const path = `${MEMBER_PATH}${pathOf(id)}/promote`;
-      await patiently(session, { method: 'POST', path, query: forced(force), effect: 'repeatable' }, wait, (reply) => [
-        `${reply.id} (number ${reply.number}) votes`,
-      ]);
+      const call: Call = { method: 'POST', path, query: forced(force), effect: 'repeatable' };
+      const reply = await session.progress.during(`waits until ${id} can vote`, wait, () => patiently(session, call, wait));
+      session.print(reply, [`${reply.id} (number ${reply.number}) votes`]);
       return DONE;
     });
   });
@@ -83,7 +83,7 @@ export function addMemberCommands(program: Command, io: Io, finish: Finish): voi
       const body = { id, peer: addressText(peer), ...(http === undefined ? {} : { http: addressText(http) }), ...more };
       const reply = await session.call({ method: 'POST', path: MEMBER_PATH, query: forced(force), body, effect: 'repeatable' });
       const added = reply.body as MemberReply;
-      if (wait > 0) await untilVoter(session, id, wait);
+      if (wait > 0) await session.progress.during(`waits until ${id} votes`, wait, () => untilVoter(session, id, wait));
       const next = wait > 0 ? 'it votes' : `start it: leasehold node --id ${id} --peer ${added.peer} … --join ${reply.endpoint}`;
       session.print(added, [`${id} is member number ${added.number}; ${next}`]);
       return DONE;
@@ -110,13 +110,11 @@ function forced(force: boolean | undefined): { force?: string } {
 }
 
 /** Asks until it is done: a learner that is catching up is refused meanwhile. */
-async function patiently(session: Session, call: Call, waitMs: number, words: (reply: MemberReply) => string[]): Promise<void> {
+async function patiently(session: Session, call: Call, waitMs: number): Promise<MemberReply> {
   const until = performance.now() + waitMs;
   for (;;) {
     try {
-      const reply = await session.call(call);
-      session.print(reply.body, words(reply.body as MemberReply));
-      return;
+      return (await session.call(call)).body as MemberReply;
     } catch (error) {
       const maySucceed = error instanceof LeaseholdError && error.code === 'conflict' && performance.now() + LOOK_MS < until;
       if (!maySucceed) throw error;
@@ -129,7 +127,14 @@ async function untilVoter(session: Session, id: string, waitMs: number): Promise
   const until = performance.now() + waitMs;
   for (;;) {
     const reply = await session.call({ method: 'GET', path: '/v1/cluster', effect: 'none' });
-    if ((reply.body as ClusterReply).members.some((member) => member.id === id && member.voter)) return;
+    const member = (reply.body as ClusterReply).members.find((each) => each.id === id);
+    if (member?.voter) return;
+    // How much of the state it has is known; how long the rest of the log takes is not.
+    const percent = member?.snapshot?.percent ?? null;
+    session.progress.tell({
+      label: percent === null ? `waits until ${id} votes` : `${id} gets the state`,
+      share: percent === null ? null : percent / 100,
+    });
     if (performance.now() + LOOK_MS > until)
       throw new LeaseholdError(
         'conflict',

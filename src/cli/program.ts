@@ -13,6 +13,7 @@ import { addMemberCommands } from './member-commands.ts';
 import { addNodeCommand } from './node-command.ts';
 import { addRunCommand } from './run-command.ts';
 import type { Io } from './session.ts';
+import { addStatusCommand } from './status-command.ts';
 import { UsageError } from './values.ts';
 import { addWatchCommand } from './watch-command.ts';
 
@@ -34,6 +35,7 @@ export async function runCommandLine(argv: readonly string[], io: Io): Promise<n
   addClusterCommand(program, io, finish);
   addNodeCommand(program, io, finish);
   addConfigCommand(program, io, finish);
+  addStatusCommand(program, io, finish);
   addClusterCommands(program, io, finish);
   addMemberCommands(program, io, finish);
   addClaimCommands(program, io, finish);

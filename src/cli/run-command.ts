@@ -55,15 +55,12 @@ export function addRunCommand(program: Command, io: Io, finish: Finish): void {
     if (graceMs > flags.duration / 2)
       throw new UsageError(`--grace must be at most half of --duration (${flags.duration / 2}ms), or no time is left to renew in`);
     const lease = leaseName(name);
-    await runSession(io, finish, run, name, async ({ caller, patienceMs }) => {
+    await runSession(io, finish, run, name, async ({ caller, patienceMs, progress }) => {
       const reserveMs = Math.min(flags.duration * RESERVE_SHARE, RESERVE_MAX_MS);
       const client = new LeaseholdClient({ endpoints: caller.endpoints, patienceMs, marginMs: reserveMs + graceMs });
       try {
-        const held = await client.claim(lease, {
-          holder: flags.holder,
-          durationMs: flags.duration,
-          ...(flags.wait === undefined ? {} : { waitMs: flags.wait }),
-        });
+        const asked = { holder: flags.holder, durationMs: flags.duration, ...(flags.wait === undefined ? {} : { waitMs: flags.wait }) };
+        const held = await progress.during(`queues for ${name}`, flags.wait ?? null, () => client.claim(lease, asked));
         return await runWhileHeld(held, name, argv, graceMs, io);
       } finally {
         client.close();

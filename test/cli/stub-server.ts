@@ -9,9 +9,10 @@ export interface NotedRequest {
   readonly body: unknown;
 }
 
-/** An answer; `hangUp` closes the connection without one, `silent` never answers. */
+/** An answer, given after `delayMs`; `hangUp` closes the connection without one, `silent` never answers; a function looks at the request first. */
 export type StubAnswer =
-  | { readonly status: number; readonly body?: unknown; readonly headers?: Record<string, string> }
+  | { readonly status: number; readonly body?: unknown; readonly headers?: Record<string, string>; readonly delayMs?: number }
+  | ((request: NotedRequest) => Exclude<StubAnswer, (request: NotedRequest) => unknown>)
   | 'hangUp'
   | 'silent';
 
@@ -30,16 +31,20 @@ export class StubServer {
         text += chunk;
       });
       request.on('end', () => {
-        this.requests.push({ method: request.method ?? '', url: request.url ?? '', body: text === '' ? undefined : JSON.parse(text) });
-        const answer = this.#answers[Math.min(this.#given++, this.#answers.length - 1)] ?? 'hangUp';
+        const noted = { method: request.method ?? '', url: request.url ?? '', body: text === '' ? undefined : JSON.parse(text) };
+        this.requests.push(noted);
+        const next = this.#answers[Math.min(this.#given++, this.#answers.length - 1)] ?? 'hangUp';
+        const answer = typeof next === 'function' ? next(noted) : next;
         if (answer === 'silent') return;
         if (answer === 'hangUp') {
           request.socket.destroy();
           return;
         }
         const type = answer.status >= 400 ? 'application/problem+json' : 'application/json';
-        response.writeHead(answer.status, { 'content-type': type, 'leasehold-node': 'n1', 'leasehold-index': '42', ...answer.headers });
-        response.end(answer.body === undefined ? undefined : JSON.stringify(answer.body));
+        setTimeout(() => {
+          response.writeHead(answer.status, { 'content-type': type, 'leasehold-node': 'n1', 'leasehold-index': '42', ...answer.headers });
+          response.end(answer.body === undefined ? undefined : JSON.stringify(answer.body));
+        }, answer.delayMs ?? 0);
       });
     });
   }

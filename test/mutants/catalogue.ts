@@ -1,4 +1,5 @@
 // All planted faults, list by list.
+import { COMMAND_LINE } from './command-line.ts';
 import { DASHBOARD } from './dashboard.ts';
 import { HISTORY_FAULTS } from './history.ts';
 import { LEASE } from './lease.ts';
@@ -20,4 +21,5 @@ export const CATALOGUE: readonly Mutant[] = [
   ...MEMBERSHIP,
   ...HISTORY_FAULTS,
   ...DASHBOARD,
+  ...COMMAND_LINE,
 ];
