@@ -8,7 +8,7 @@ export interface LogWriterHost {
   /** Promises that may leave now, because what they promise is durable. */
   release(messages: readonly Message[]): void;
   /** Installs a received snapshot; the log has nothing of its own left then. */
-  install(snapshot: SnapshotMeta, hardState: HardState | null, done: (error?: Error) => void): void;
+  install(snapshot: SnapshotMeta, hardState: HardState, done: (error?: Error) => void): void;
   fatal(error: Error): void;
 }
 
@@ -27,12 +27,15 @@ export class LogWriter {
   #installing = false;
   /** Term and vote as they are on the disk. */
   #durable: HardState;
+  /** As Raft told it last. What it says of the commit index goes with the next write: a member must know then what let another go. */
+  #newest: HardState;
 
   constructor(store: LogStore, storage: MemoryStorage, host: LogWriterHost) {
     this.#store = store;
     this.#storage = storage;
     this.#host = host;
     this.#durable = storage.initialState().hardState;
+    this.#newest = this.#durable;
   }
 
   /** Whether a write is under way: then proposals wait, and go into the next one together. */
@@ -67,23 +70,23 @@ export class LogWriter {
   }
 
   #append(batch: readonly QueuedAppend[]): void {
-    let hardState: HardState | null = null;
-    for (const { append } of batch) hardState = append.hardState ?? hardState;
+    for (const { append } of batch) this.#newest = append.hardState ?? this.#newest;
+    const hardState = this.#newest;
     const entries = mergeEntries(batch);
-    const changesPromise = hardState !== null && (hardState.term !== this.#durable.term || hardState.vote !== this.#durable.vote);
+    const changesPromise = hardState.term !== this.#durable.term || hardState.vote !== this.#durable.vote;
     if (entries.length === 0 && !changesPromise) {
       // The commit index alone need not be synced; it is found again by the log.
       this.#finish(batch);
       return;
     }
     this.#writing = true;
-    this.#store.append({ hardState: hardState ?? this.#durable, entries }, (error) => {
+    this.#store.append({ hardState, entries }, (error) => {
       this.#writing = false;
       if (error !== undefined) {
         this.#host.fatal(error);
         return;
       }
-      if (hardState !== null) this.#keep(hardState);
+      this.#keep(hardState);
       this.#storage.append(entries);
       this.#finish(batch);
     });
@@ -92,15 +95,16 @@ export class LogWriter {
   #install(queued: QueuedAppend, snapshot: SnapshotMeta): void {
     this.#writing = true;
     this.#installing = true;
-    const { hardState } = queued.append;
-    this.#host.install(snapshot, hardState ?? this.#durable, (error) => {
+    this.#newest = queued.append.hardState ?? this.#newest;
+    const hardState = this.#newest;
+    this.#host.install(snapshot, hardState, (error) => {
       this.#writing = false;
       this.#installing = false;
       if (error !== undefined) {
         this.#host.fatal(error);
         return;
       }
-      if (hardState !== null) this.#keep(hardState);
+      this.#keep(hardState);
       this.#storage.installSnapshot(snapshot);
       this.#storage.append(queued.append.entries);
       this.#finish([queued]);

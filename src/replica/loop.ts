@@ -282,7 +282,7 @@ export class Loop {
     this.wake();
   }
 
-  #install(snapshot: SnapshotMeta, hardState: HardState | null, done: (error?: Error) => void): void {
+  #install(snapshot: SnapshotMeta, hardState: HardState, done: (error?: Error) => void): void {
     this.#saver.giveUp();
     this.receivedImages.install(snapshot, hardState, done);
   }

@@ -1,7 +1,7 @@
 // The leader's part in changes of members: decides, proposes one at a time, answers when it is applied, and promotes who has caught up.
 import type { Codec } from '../env.ts';
 import type { RawNode } from '../raft/raw-node.ts';
-import type { ConfChange, Index, NodeId, Term } from '../raft/types.ts';
+import type { ConfChange, ConfChangeItem, Entry, Index, NodeId, Term } from '../raft/types.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { encodePuts, type Member, type MemberReply } from './member-codec.ts';
 import { type Decision, decide, nextStep, type Situation } from './member-rules.ts';
@@ -19,13 +19,23 @@ const BUSY: Later = { kind: 'later', detail: 'Another change of members is under
 const NOT_READY: Later = { kind: 'later', detail: 'The leader is new and has not committed anything yet. Try again.', moves: true };
 const MOVING: Later = { kind: 'later', detail: 'Leadership is being handed over, because the leader is to go. Try again.', moves: true };
 
-interface ChangeUnderWay {
+/** Who wants a change. */
+interface Wanted {
+  /** A member may be new by it. */
+  readonly mayCreate: boolean;
+  /** It is answered when it is made: that the members it leaves can commit something is not sure. */
+  readonly force: boolean;
+  /** Null for the leader itself. */
+  readonly answer: ((reply: MemberReply) => void) | null;
+}
+
+interface ChangeUnderWay extends Wanted {
   readonly index: Index;
   readonly term: Term;
+  /** It is applied here; who was removed by it may not be let go yet. */
+  isMade: boolean;
   readonly member: Member;
   readonly created: boolean;
-  /** Null for a promotion of the leader's own accord. */
-  readonly answer: ((reply: MemberReply) => void) | null;
 }
 
 export interface MemberChangesHost {
@@ -43,6 +53,8 @@ export class MemberChanges {
   readonly #host: MemberChangesHost;
   readonly #silenceMs: number;
   #underWay: ChangeUnderWay | null = null;
+  /** A change that lets removed members go is in the log, and not applied yet. */
+  #isSealing = false;
   #handingOver = false;
   #looksUntilHandOver = 0;
 
@@ -60,7 +72,7 @@ export class MemberChanges {
   decide(change: MemberChange, answer: (reply: MemberReply) => void): void {
     const obstacle = this.#obstacle();
     if (obstacle !== null) answer(obstacle);
-    else this.#carryOut(decide(change, this.#situation()), change.kind === 'add', answer);
+    else this.#carryOut(decide(change, this.#situation()), { mayCreate: change.kind === 'add', force: change.force, answer });
   }
 
   /** Once in a while: a learner that has caught up becomes a voter, if it is to. */
@@ -70,36 +82,55 @@ export class MemberChanges {
     const decision = nextStep(this.#situation());
     if (decision === null || (decision.kind === 'hand-over' && this.#looksUntilHandOver > 0)) return;
     if (decision.kind === 'hand-over') this.#looksUntilHandOver = HAND_OVER_LOOKS;
-    this.#carryOut(decision, false, null);
+    this.#carryOut(decision, { mayCreate: false, force: false, answer: null });
   }
 
-  /** A change was applied here. */
+  /** A change was applied here. A removal is answered by the change that follows it: before, the member that goes may be needed. */
   applied(index: Index, term: Term): void {
+    this.#isSealing = false;
     const underWay = this.#underWay;
     if (underWay === null || index < underWay.index) return;
-    this.#underWay = null;
-    if (index === underWay.index && term === underWay.term) {
-      const { member, created, answer } = underWay;
-      answer?.({ kind: 'done', member, voter: this.#raft.conf.voters.includes(member.node), created, index });
+    if (!underWay.isMade && (index !== underWay.index || term !== underWay.term)) {
+      this.#underWay = null;
+      return;
     }
+    underWay.isMade = true;
+    const { member, created, force, answer } = underWay;
+    if (!force && this.#host.roster().leaving.some(({ node }) => node === member.node)) return;
+    this.#underWay = null;
+    answer?.({ kind: 'done', member, voter: this.#raft.conf.voters.includes(member.node), created, index: underWay.index });
+  }
+
+  /** Once a turn: a change that removed a member is followed by one that changes nothing, which lets the member go (`Roster.leaving`). */
+  seal(): void {
+    const { leaving } = this.#host.roster();
+    if (leaving.length === 0 || this.#isSealing || this.#raft.role !== 'leader') return;
+    if (this.#handingOver || this.#isEarly()) return;
+    const self = this.#raft.status().id;
+    this.#isSealing = this.#append([{ type: 'update', node: self }], null) !== null;
   }
 
   /** Who leads has changed: whoever waits finds that out and asks the new leader. */
   forget(): void {
     this.#underWay = null;
+    this.#isSealing = false;
     this.#handingOver = false;
   }
 
   /** Why nothing can be changed now. Section 6: one change at a time, none before the leader has applied an entry of its own term. */
   #obstacle(): Later | null {
-    const raft = this.#raft;
-    if (this.#host.appliedTerm() !== raft.term) return NOT_READY;
+    if (this.#isEarly()) return NOT_READY;
     if (this.#handingOver) return MOVING;
-    if (this.#underWay !== null || raft.conf.votersOutgoing.length > 0) return BUSY;
+    if (this.#underWay !== null || this.#raft.conf.votersOutgoing.length > 0 || this.#host.roster().leaving.length > 0) return BUSY;
     return null;
   }
 
-  #carryOut(decision: Decision, created: boolean, answer: ((reply: MemberReply) => void) | null): void {
+  #isEarly(): boolean {
+    return this.#host.appliedTerm() !== this.#raft.term;
+  }
+
+  #carryOut(decision: Decision, wanted: Wanted): void {
+    const { answer } = wanted;
     switch (decision.kind) {
       case 'refused':
         answer?.(decision);
@@ -114,26 +145,32 @@ export class MemberChanges {
         this.#handOver(answer);
         return;
       case 'propose':
-        this.#propose(decision, created, answer);
+        this.#propose(decision, wanted);
     }
   }
 
-  #propose(decision: Decision & { kind: 'propose' }, created: boolean, answer: ((reply: MemberReply) => void) | null): void {
+  #propose(decision: Decision & { kind: 'propose' }, wanted: Wanted): void {
     const roster = this.#host.roster();
     const member = decision.put ?? roster.get(decision.node);
     if (member === undefined) return;
-    const context = encodePuts(this.#withWhatIsKnown(decision.put, roster), this.#codec);
-    const change: ConfChange = { v1: false, transition: 'auto', changes: decision.items, context };
-    const result = this.#raft.proposeConfChange(change);
-    const last = this.#raft.unapplied().at(-1);
-    // While leadership is handed over nothing is taken; what does not fit has become an empty entry.
-    if (result !== 'ok' || last?.kind !== 'conf-change' || last.change !== change) {
-      answer?.(BUSY);
+    const entry = this.#append(decision.items, decision.put);
+    if (entry === null) {
+      wanted.answer?.(BUSY);
       return;
     }
-    const isNew = created && roster.get(decision.node) === undefined;
-    this.#underWay = { index: last.index, term: last.term, member, created: isNew, answer };
+    const isNew = wanted.mayCreate && roster.get(decision.node) === undefined;
+    this.#underWay = { ...wanted, index: entry.index, term: entry.term, isMade: false, member, created: isNew };
+  }
+
+  /** Null while leadership is handed over, when nothing is taken, and for what does not fit, which has become an empty entry. */
+  #append(items: readonly ConfChangeItem[], put: Member | null): Entry | null {
+    const context = encodePuts(this.#withWhatIsKnown(put, this.#host.roster()), this.#codec);
+    const change: ConfChange = { v1: false, transition: 'auto', changes: items, context };
+    const result = this.#raft.proposeConfChange(change);
+    const last = this.#raft.unapplied().at(-1);
+    if (result !== 'ok' || last?.kind !== 'conf-change' || last.change !== change) return null;
     this.#host.wake();
+    return last;
   }
 
   /**

@@ -10,7 +10,7 @@ import { MemberRequests } from './member-requests.ts';
 import type { Failure, MemberChange, MemberResult } from './service.ts';
 import type { Transfers } from './transfers.ts';
 
-/** Between the news that this node was removed and its end: answers that are on their way still arrive. */
+/** Between the news that this node may go and its end: answers that are on their way still arrive. */
 const GOODBYE_MS = 300;
 const UNREADABLE = 'the leader cannot read this change of members: run the same release on all nodes';
 
@@ -95,6 +95,14 @@ export class Membership {
     this.#requests.replied(id, reply);
   }
 
+  /** A member will not talk to this node. Whoever was removed and may go is told so, too: nobody sends it the log any more. */
+  refused(peer: NodeId, reason: string): void {
+    const { node, name } = this.#config;
+    const { roster } = this.#loop.applier;
+    if (roster.get(node) === undefined && node <= roster.greatest) this.#leave(name);
+    else this.#host.fatal(new Error(`${this.#view.nameOf(peer)} refuses this node: ${reason}`));
+  }
+
   peerMet(peer: NodeId): void {
     this.#requests.askAgain(peer);
   }
@@ -103,6 +111,7 @@ export class Membership {
 
   /** Everything that arrived has been stepped. */
   stepped(): void {
+    this.#changes.seal();
     this.#requests.pass();
   }
 
@@ -115,7 +124,7 @@ export class Membership {
     if (!this.#isNews) return;
     const { roster } = this.#loop.applier;
     const { node, name } = this.#config;
-    if (roster.get(node) === undefined && node <= roster.greatest) this.#leave(name);
+    if (roster.isGone(node)) this.#leave(name);
     else this.#tellTransport();
   }
 
@@ -133,7 +142,8 @@ export class Membership {
     this.#isNews = false;
     const { roster } = this.#loop.applier;
     const { peerAddresses } = this.#config;
-    const members = roster.members.map(({ node, name, peer, disk }) => ({ node, name, disk, peer: peerAddresses?.get(node) ?? peer }));
+    const known = [...roster.members, ...roster.leaving];
+    const members = known.map(({ node, name, peer, disk }) => ({ node, name, disk, peer: peerAddresses?.get(node) ?? peer }));
     this.#env.transport.setMembers(members, roster.greatest);
   }
 

@@ -35,7 +35,7 @@ export class ReceivedImages {
     this.#received = null;
   }
 
-  install(snapshot: SnapshotMeta, hardState: HardState | null, done: (error?: Error) => void): void {
+  install(snapshot: SnapshotMeta, hardState: HardState, done: (error?: Error) => void): void {
     const received = this.#received;
     this.#received = null;
     if (received === null || received.meta.index !== snapshot.index) {

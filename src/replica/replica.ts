@@ -129,7 +129,7 @@ export class Replica implements Service {
         frame: (from, frame) => isAlive() && this.#peers.frame(from, frame),
         up: (peer) => isAlive() && this.#peers.up(peer),
         down: (peer) => isAlive() && this.#peers.down(peer),
-        refused: (peer, reason) => this.#fatal(new Error(`${this.#view.nameOf(peer)} refuses this node: ${reason}`)),
+        refused: (peer, reason) => this.#membership.refused(peer, reason),
       });
       this.#ticks.start();
       // Alone there is nobody to wait for.

@@ -71,9 +71,37 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'a change is answered before it is applied',
     file: 'replica/member-changes.ts',
-    find: 'this.#underWay = { index: last.index, term: last.term, member, created: isNew, answer };',
+    find: 'this.#underWay = { ...wanted, index: entry.index, term: entry.term, isMade: false, member, created: isNew };',
     replace:
-      "answer?.({ kind: 'done', member, voter: false, created: isNew, index: last.index });\n    this.#underWay = { index: last.index, term: last.term, member, created: isNew, answer: null };",
+      "wanted.answer?.({ kind: 'done', member, voter: false, created: isNew, index: entry.index });\n    this.#underWay = { ...wanted, answer: null, index: entry.index, term: entry.term, isMade: false, member, created: isNew };",
+    suites: [NODES],
+  },
+  {
+    title: 'a removal is answered before the members it leaves have committed anything',
+    file: 'replica/member-changes.ts',
+    find: 'if (!force && this.#host.roster().leaving',
+    replace: 'if (false && this.#host.roster().leaving',
+    suites: [NODES],
+  },
+  {
+    title: 'a member that was removed ends while its vote may still be needed',
+    file: 'replica/roster.ts',
+    find: ' && !this.leaving.some((member) => member.node === node);',
+    replace: ';',
+    suites: [NODES],
+  },
+  {
+    title: 'a member that was removed is refused while its vote may still be needed',
+    file: 'replica/membership.ts',
+    find: '[...roster.members, ...roster.leaving]',
+    replace: '[...roster.members]',
+    suites: [NODES],
+  },
+  {
+    title: 'a commit index that was told without entries is not written with the next ones',
+    file: 'replica/log-writer.ts',
+    find: 'this.#newest = append.hardState ?? this.#newest;',
+    replace: 'this.#newest = append.hardState ?? this.#durable;',
     suites: [NODES],
   },
   {

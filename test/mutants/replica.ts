@@ -27,8 +27,8 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'a write that failed counts as done',
     file: 'replica/log-writer.ts',
-    find: 'this.#store.append({ hardState: hardState ?? this.#durable, entries }, (error) => {',
-    replace: 'this.#store.append({ hardState: hardState ?? this.#durable, entries }, (_, error?: Error) => {',
+    find: 'this.#store.append({ hardState, entries }, (error) => {',
+    replace: 'this.#store.append({ hardState, entries }, (_, error?: Error) => {',
     suites: [WRITER],
   },
   {

@@ -1,7 +1,7 @@
 // What the leader proposes when it is asked to change the members, and what it refuses.
 import { describe, expect, test } from 'vitest';
 import { codec } from '../../src/io/codec.ts';
-import { EMPTY_CONF_STATE } from '../../src/raft/types.ts';
+import { type ConfState, EMPTY_CONF_STATE } from '../../src/raft/types.ts';
 import {
   decodeChange,
   decodePuts,
@@ -167,6 +167,23 @@ describe('the roster', () => {
     expect(again.greatest).toBe(7);
     expect(Roster.decode(new Uint8Array(0), FOUNDERS, codec).members).toEqual(Roster.founded(FOUNDERS).members);
     expect(() => Roster.decode(codec.encode([9, 1, []]), FOUNDERS, codec)).toThrow('format');
+    // As it was before it knew who leaves.
+    const old = Roster.decode(codec.encode([1, 9, []]), FOUNDERS, codec);
+    expect([old.greatest, old.members, old.leaving]).toEqual([9, [], []]);
+  });
+
+  test('whoever is removed leaves until the next change, and only then is gone', () => {
+    const voters = (...nodes: number[]): ConfState => ({ ...EMPTY_CONF_STATE, voters: nodes });
+    const left = Roster.founded(FOUNDERS).after([], voters(1, 2));
+    const again = Roster.decode(left.encode(codec), FOUNDERS, codec);
+    for (const roster of [left, again]) {
+      expect(roster.members.map(({ node }) => node)).toEqual([1, 2]);
+      expect(roster.leaving.map(({ node }) => node)).toEqual([3]);
+      expect([roster.isGone(3), roster.isGone(2), roster.isGone(4)]).toEqual([false, false, false]);
+    }
+    const sealed = again.after([], voters(1, 2));
+    expect(sealed.leaving).toEqual([]);
+    expect([sealed.isGone(3), sealed.isGone(2), sealed.isGone(4)]).toEqual([true, false, false]);
   });
 
   test('whoever is no part of the configuration is gone, and no number comes again', () => {

@@ -124,6 +124,53 @@ test('a voter that lost its disk is turned away, also by a member that has never
   }
 });
 
+describe('once a removal is answered, the vote of the member that went is never needed again, whatever the others lose in a crash', () => {
+  test.each([1, 2, 3, 4, 5, 6])('of two the one that stays leads alone (seed %i)', (seed) => {
+    const world = new MemberWorld(seed);
+    const [leader = '', first = '', second = ''] = [world.leader ?? '', ...followersOf(world)];
+    expect(world.remove(first)).toMatchObject({ ok: true });
+    expect(world.remove(second)).toMatchObject({ ok: true });
+    for (const name of [second, leader]) world.crash(name);
+    world.start(leader);
+    world.until('it to lead', () => world.leader === leader);
+  });
+
+  test.each([1, 2, 3, 4, 5, 6])('of four any two that stay lead (seed %i)', (seed) => {
+    for (const missing of [0, 1, 2]) {
+      const world = new MemberWorld(seed);
+      world.join('n4');
+      world.until('n4 to vote', () => world.members === 'n1 n2 n3 n4');
+      const [gone = ''] = followersOf(world);
+      expect(world.remove(gone)).toMatchObject({ ok: true });
+      const rest = ['n1', 'n2', 'n3', 'n4'].filter((name) => name !== gone);
+      for (const name of world.up) world.crash(name);
+      for (const name of rest) if (name !== rest[missing]) world.start(name);
+      world.until('one of them to lead', () => world.leader !== null);
+    }
+  });
+
+  test('until then it votes, and knows nothing of its end', () => {
+    const world = new MemberWorld(7);
+    const [leader = '', slow = '', gone = ''] = [world.leader ?? '', ...followersOf(world)];
+    let answer: unknown = null;
+    world.replica(leader).changeMembers({ kind: 'remove', id: gone, force: false }, (result) => {
+      answer = result;
+    });
+    // The removal is committed with the vote of the one that goes; nothing behind it can be.
+    world.pause(slow);
+    world.until('the removal', () => !world.known.includes(gone));
+    world.pass(2_000);
+    expect(answer).toBeNull();
+    expect(world.lastWords(gone)).toBe('');
+    world.crash(slow);
+    world.start(slow);
+    world.until('the answer', () => answer !== null);
+    expect(answer).toMatchObject({ ok: true });
+    world.until('its end', () => world.lastWords(gone) !== '');
+    expect(world.lastWords(gone)).toMatch(/removed from the cluster/);
+  });
+});
+
 test('what would leave no quorum is refused with the reason, and made when it is forced', () => {
   const world = new MemberWorld(9);
   const [first = '', second = ''] = ['n1', 'n2', 'n3'].filter((name) => name !== world.leader);
@@ -195,3 +242,8 @@ test(`whatever comes and goes in any order, nothing that was granted is lost (se
     }
   }
 }, 120_000);
+
+/** Who is up and does not lead. */
+function followersOf(world: MemberWorld): string[] {
+  return world.up.filter((name) => name !== world.leader);
+}

@@ -303,11 +303,13 @@ export class Cluster {
 
   /**
    * Takes a node's disk away: it will be started under its old number on an empty one. Refused unless everybody else that takes part has
-   * met it, which is what they will know it by, and no other such node is about: together they could pass for a new cluster.
+   * met it, which is what they will know it by, and no other such node is about: together they could pass for a new cluster, as could
+   * a founder that was alone, whose flags on an empty directory mean just that (cluster/README.md).
    */
   wipe(id: NodeId): boolean {
     const node = this.#node(id);
     const others = [...this.#nodes.values()].filter((other) => other !== node && !other.isLost && !other.isGone);
+    if (this.#founders.length === 1 && this.#founders.includes(id)) return false;
     if (node.isLost || node.isGone || isWiped(node) || others.some((other) => isWiped(other) || !other.peerDisks.has(id))) return false;
     this.crash(id, false);
     node.lostDisks.push(node.disk);

@@ -48,8 +48,6 @@ export class Operator {
   /** A new member, in the place of another or besides the others. */
   add(replaced: NodeId | null): void {
     if (membersOf(this.#members.newest.conf).length >= MEMBERS_MOST) return;
-    // A replacement in a cluster of one leaves one of two behind, which is as fragile as a removal.
-    if (replaced !== null && this.#members.newest.conf.voters.length < VOTERS_LEAST) return;
     this.#newcomers += 1;
     const id = `m${this.#newcomers}`;
     const replaces = replaced === null ? null : this.#cluster.name(replaced);
@@ -71,7 +69,6 @@ export class Operator {
   }
 
   remove(node: NodeId): void {
-    // Of two voters each is a majority's half: one lost disk, or a crash before the survivor has saved that it is alone, would end all service.
     const leaving = [...this.#wishes].filter(({ change }) => change.kind === 'remove').length;
     if (this.#members.newest.conf.voters.length - leaving <= VOTERS_LEAST) return;
     this.#wish({ kind: 'remove', id: this.#cluster.name(node), force: false });
@@ -168,7 +165,7 @@ function describe(change: MemberChange): string {
 
 /** With few nodes each of them does more. */
 const MEMBERS_MOST = 7;
-const VOTERS_LEAST = 3;
+const VOTERS_LEAST = 1;
 /** A machine that goes silent is noticed as late as this. */
 const SILENCE_MOST_MS = 1_500;
 const REJOIN_MOST_MS = 500;
