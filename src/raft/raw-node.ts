@@ -212,6 +212,15 @@ export class RawNode {
     return log.committed < log.lastIndex();
   }
 
+  /**
+   * Whether this node leads and has not applied yet what is, or may be, a change of members. An owner that proposes nothing behind it
+   * spares the member that goes entries that the others might never have.
+   */
+  get mayBeChangingMembers(): boolean {
+    const { role, log } = this.#raft.state;
+    return role.kind === 'leader' && role.pendingConfIndex > log.applied;
+  }
+
   get conf(): ConfState {
     return this.#raft.state.conf;
   }

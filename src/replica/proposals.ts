@@ -80,10 +80,13 @@ export class Proposals {
 
   /**
    * One proposal for all that waits, once the one before is committed: what arrives meanwhile shares the next group commit, whose
-   * cost hardly depends on its size. It also keeps requests out of the log of a leader that has lost its quorum.
+   * cost hardly depends on its size. It also keeps requests out of the log of a leader that has lost its quorum. Nothing goes behind a
+   * change of members: with more entries than the others, a member that it removes could not vote for any of them (`Roster.leaving`).
    */
   #propose(): void {
-    if (this.#writer.isWriting || this.#raft.hasUncommitted || (this.#inbox.isEmpty && !this.#requests.hasUnsent)) return;
+    const raft = this.#raft;
+    if (this.#inbox.isEmpty && !this.#requests.hasUnsent) return;
+    if (this.#writer.isWriting || raft.hasUncommitted || raft.mayBeChangingMembers) return;
     const { maxBatchRequests, maxBatchBytes } = this.#limits;
     const own = this.#requests.takeUnsent(this.#raft.term, maxBatchRequests, maxBatchBytes);
     const passed = this.#inbox.take(maxBatchRequests, maxBatchBytes);

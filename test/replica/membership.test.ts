@@ -149,6 +149,23 @@ describe('once a removal is answered, the vote of the member that went is never 
     }
   });
 
+  test('nor is the one that stays kept from leading by what only the one that goes has', () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const world = new MemberWorld(seed);
+      const [leader = '', first = '', second = ''] = [world.leader ?? '', ...followersOf(world)];
+      expect(world.remove(first)).toMatchObject({ ok: true });
+      world.replica(leader).changeMembers({ kind: 'remove', id: second, force: false }, () => {});
+      for (let ms = 0; ms < seed / 2; ms++) {
+        for (const name of [leader, second]) if (world.up.includes(name)) world.claim(name);
+        world.pass(1);
+      }
+      world.crash(leader);
+      world.pass(1_000);
+      world.start(leader);
+      world.until(`a leader (seed ${seed})`, () => world.leader !== null);
+    }
+  });
+
   test('until then it votes, and knows nothing of its end', () => {
     const world = new MemberWorld(7);
     const [leader = '', slow = '', gone = ''] = [world.leader ?? '', ...followersOf(world)];
