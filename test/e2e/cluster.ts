@@ -75,12 +75,12 @@ export class TestCluster {
     this.#firstPort = firstPort;
   }
 
-  /** Starts them, and waits until one leads and all know it. */
-  static async start(): Promise<TestCluster> {
+  /** Starts them, with `flags` beside the usual ones, and waits until one leads and all know it. */
+  static async start(flags: readonly string[] = []): Promise<TestCluster> {
     const cluster = new TestCluster(await freePorts(2 * PLACES));
     const ids = ['n1', 'n2', 'n3'];
     const members = ids.map((id) => `${id}=${cluster.place(id).peer}`).join(',');
-    cluster.nodes = ids.map((id) => cluster.#start(id, ['--members', members]));
+    cluster.nodes = ids.map((id) => cluster.#start(id, ['--members', members, ...flags]));
     await cluster.agreed();
     return cluster;
   }

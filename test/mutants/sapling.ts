@@ -6,7 +6,7 @@ import { type Mutant, planted } from './mutant.ts';
 import { type Report, type Verdict, verdictOf } from './verdict.ts';
 
 /** What the tests that are run here read. */
-const COPIED = ['src', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts'];
+const COPIED = ['src', 'test', 'cluster', 'package.json', 'tsconfig.json', 'vitest.config.ts'];
 /** A step that takes longer hangs. */
 const STEP_MS = 120_000;
 /** How many seeds the simulator is given; a fault of the loop that it does not find in these counts as not found. */
