@@ -196,12 +196,11 @@ export class Nemesis {
 
   /** Never so many that those left are no majority. */
   #corrupt(id: NodeId): void {
-    const { harmed } = this.#cluster;
     // Not on top of a loss of power: the mark may be 20 ms behind then, the one gap that decision 9 of src/README.md leaves.
     const wasUp = this.#cluster.life(id) !== null;
     this.#cluster.crash(id, false);
     if (!wasUp) return;
-    if (harmed.has(id) || this.#operator.mayLose()) {
+    if (this.#operator.mayLose(id)) {
       this.#operator.lost();
       this.#cluster.damage(id, this.#random.pick(DAMAGES));
       if (this.#plan.faults.includes('wipe-member')) this.#operator.rejoin(id);
@@ -211,7 +210,7 @@ export class Nemesis {
 
   /** Under its old number it is refused; it may come back as a new member. */
   #wipe(id: NodeId): void {
-    if (!this.#operator.mayLose() || !this.#cluster.wipe(id)) return;
+    if (!this.#operator.mayLose(id) || !this.#cluster.wipe(id)) return;
     this.#operator.lost();
     this.#later(1, 500, () => this.#cluster.start(id));
     this.#operator.rejoin(id);

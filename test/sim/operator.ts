@@ -75,15 +75,15 @@ export class Operator {
   }
 
   /**
-   * Whether a member may be lost for good without the others' losing their majority, now or by a change that is under way: the cluster
+   * Whether this member may be lost for good without the others' losing their majority, now or by a change that is under way: the cluster
    * only refuses to lose members that it has found missing.
    */
-  mayLose(): boolean {
+  mayLose(id: NodeId): boolean {
     const { conf, index } = this.#members.newest;
     if (this.#wishes.size > 0 || conf.votersOutgoing.length > 0 || this.#cluster.lastMemberChange > index) return false;
     const members = membersOf(conf);
-    const lost = [...this.#cluster.harmed].filter((node) => members.includes(node));
-    return lost.length < Math.floor((conf.voters.length - 1) / 2);
+    const lost = new Set([...this.#cluster.harmed, id].filter((node) => members.includes(node)));
+    return lost.size <= Math.floor((conf.voters.length - 1) / 2);
   }
 
   /** A member has just been lost for good. */

@@ -55,6 +55,8 @@ export class Workload {
   readonly #ledger: Ledger;
   readonly #host: WorkloadHost;
   readonly #pending = new Set<Pending>();
+  /** Requests that have left their client and not reached a node. */
+  #travelling = 0;
   #nextId = 1;
   #nextNumber = 0;
   #stopped = false;
@@ -93,9 +95,11 @@ export class Workload {
     this.#stopped = true;
   }
 
-  /** What living nodes still owe an answer to, the waits apart. */
+  /** What living nodes still owe an answer to, the waits apart, or will once it has reached them. */
   owed(): string[] {
-    return this.#list(false);
+    const owed = this.#list(false);
+    if (this.#travelling > 0) owed.push(`${this.#travelling} on the way`);
+    return owed;
   }
 
   waiting(): string[] {
@@ -333,7 +337,9 @@ export class Workload {
 
   /** A request travels to the node, and waits in its socket while it is stopped; a dead node answers none. */
   #reach(node: NodeId, unreachable: () => void, run: (life: Life) => void): void {
+    this.#travelling += 1;
     this.#scheduler.after(this.#random.between(0, CLIENT_DELAY_MOST_MS), () => {
+      this.#travelling -= 1;
       const life = this.#cluster.life(node);
       if (life === null) unreachable();
       else life.process.callWhenAwake(() => run(life));
