@@ -62,11 +62,12 @@ export class WorkerRenewal implements Keeper {
 
   /** Starts the thread. Throws `TypeError` where there are no threads of Node's kind. */
   static async start(work: Omit<RenewalWork, 'memory'>, ended: (ending: Ending) => void): Promise<WorkerRenewal> {
-    if (globalThis.process?.versions?.node === undefined) throw new TypeError('renewal in a worker thread needs Node');
-    const { Worker } = await import('node:worker_threads');
+    // Not imported: a bundler for browsers would follow that, and stop.
+    const threads = globalThis.process?.getBuiltinModule?.('node:worker_threads');
+    if (threads === undefined) throw new TypeError('renewal in a worker thread needs Node');
     const whole: RenewalWork = { ...work, memory: SharedTenure.memory(work.sentAtMs + work.durationMs - work.marginMs, systemClock.now()) };
     // None of the program's own flags: some of them (`--input-type`) are not for files.
-    const worker = new Worker(new URL('./renewal-worker.js', import.meta.url), { workerData: whole, execArgv: [] });
+    const worker = new threads.Worker(new URL('./renewal-worker.js', import.meta.url), { workerData: whole, execArgv: [] });
     await new Promise((resolve, reject) => {
       worker.once('message', resolve);
       worker.once('error', reject);
