@@ -1,4 +1,5 @@
 // The command line as a whole: which commands there are, and how a run ends in an exit code.
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addClaimCommands } from './claim-commands.ts';
 import { addClusterCommand } from './cluster-command.ts';
@@ -25,6 +26,7 @@ export async function runCommandLine(argv: readonly string[], io: Io): Promise<n
   };
   const program = new Command('leasehold')
     .description('Time-limited, exclusive, fenced leases from a cluster of nodes.')
+    .version(version(), '-V, --version', 'print which release this is')
     .addHelpText('after', EXIT_HELP)
     .configureOutput({
       writeOut: (text) => io.out(text.trimEnd()),
@@ -61,4 +63,10 @@ export async function runCommandLine(argv: readonly string[], io: Io): Promise<n
     );
     return EXIT.unknown;
   }
+}
+
+/** The package's own, as it stands beside the built program. */
+function version(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
 }

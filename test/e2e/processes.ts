@@ -30,7 +30,7 @@ export class Process {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
 
-  constructor(command: string, argv: readonly string[], options: { readonly env?: Record<string, string>; readonly cwd?: string } = {}) {
+  constructor(command: string, argv: readonly string[], options: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string } = {}) {
     const child = spawn(command, argv, {
       cwd: options.cwd ?? ROOT,
       env: { ...process.env, ...options.env },
