@@ -1,4 +1,4 @@
-// Faults of the dashboard: who may read it, who may press its buttons, and what it says of a handover.
+// Faults of the pages: who may read the dashboard, who may press its buttons, what it says of a handover; and the contract's page.
 import { type Fault, listed } from './mutant.ts';
 
 const BUTTONS = 'cli/control-http.test.ts';
@@ -96,6 +96,27 @@ const FAULTS: readonly Fault[] = [
     find: 'reigns[at - 1]?.node',
     replace: 'reigns[at + 1]?.node',
     suites: ['dashboard/model.test.ts'],
+  },
+  {
+    title: 'the page of the contract takes a text for markup',
+    file: 'api/docs-page.ts',
+    find: 'return text.replace(/[&<>"\']/g, (character) => ENTITIES[character] ?? character);',
+    replace: 'return ENTITIES[text] ?? text;',
+    suites: ['api/docs.test.ts'],
+  },
+  {
+    title: 'the page of the contract lets in scripts',
+    file: 'api/openapi-routes.ts',
+    find: '"default-src \'none\'",',
+    replace: '"default-src *",',
+    suites: ['api/docs.test.ts'],
+  },
+  {
+    title: 'the page of the contract leaves out the fields of what a body holds',
+    file: 'api/docs-page.ts',
+    find: ', ...rowsOf(schema, whole)]',
+    replace: ']',
+    suites: ['api/docs.test.ts'],
   },
 ];
 
