@@ -241,6 +241,17 @@ describe('the page of a node of leasehold cluster', () => {
     await row(page, 'nightly').locator('[data-label="Waiting"]', { hasText: /^1$/ }).waitFor();
     await page.locator('#timeline .expired', { hasText: 'jobs/prod/markup expired, <img/src=x> had it' }).waitFor();
     expect(await page.locator('img').count()).toBe(0);
+    // The longest names that there are break no other column, and no screen.
+    await call('PUT', `leases/jobs/prod/${'long-'.repeat(51)}`, { holder: 'x'.repeat(256), durationMs: 600_000 });
+    await row(page, 'long-').waitFor();
+    for (const viewport of [WIDE, NARROW]) {
+      await page.setViewportSize(viewport);
+      expect(await sticksOut(page)).toEqual([]);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(viewport.width);
+    }
+    await page.setViewportSize(WIDE);
+    expect(await page.evaluate("Math.max(...[...document.querySelectorAll('th')].map((each) => each.offsetHeight))")).toBeLessThan(40);
+    await picture(page, 'long-names');
     expect(faults).toEqual([]);
     await page.context().close();
   });
