@@ -69,7 +69,7 @@ describe('progress', () => {
 
   test('is not shown for what is quickly done, in a pipe, or with --json', async () => {
     const quick = new FakeTerminal();
-    await run(WAIT, FREE, 0, { errTerminal: quick });
+    await new Progress(quick).during('nothing to wait for', 1_000, async () => await sleep(1));
     expect(quick.written).toBe('');
     const json = new FakeTerminal();
     expect((await run([...WAIT, '--json'], FREE, LONG_MS, { errTerminal: json, outTerminal: new FakeTerminal() })).out).toBe(
