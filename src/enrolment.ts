@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { HttpCaller } from './client/http.ts';
 import { addressText, type NodeConfig } from './config.ts';
 import { type AddMemberBody, MEMBER_PATH, type MemberReply } from './contract/cluster.ts';
-import type { Seat } from './io/identity.ts';
+import { checkOwner, type Seat } from './io/identity.ts';
 import { reserveDirectory } from './io/log-store.ts';
 import type { NodeId } from './raft/types.ts';
 
@@ -24,12 +24,14 @@ export interface Enrolment {
 }
 
 /**
- * Finds out by the directory, which has it from its first start on; or makes it up. Throws an `Error` whose message says what to do, a
- * `LeaseholdError` when a running cluster refuses to take the node in.
+ * Finds out by the directory, which has it from its first start on; or makes it up. Throws an `Error` whose message says what to do;
+ * when a running cluster refuses to take the node in, its cause is the `LeaseholdError`.
  */
 export async function enrol(config: NodeConfig): Promise<Enrolment> {
   const { id, members, join = [], dataDir } = config;
   const known = await reserveDirectory(dataDir, id);
+  // Before anybody is asked: a cluster that has taken a node in by mistake goes on counting with it.
+  checkOwner(dataDir, known, known.cluster, id);
   const fromFlags = members.length === 0 ? null : foundingSeat(id, members);
   if (known.seat !== null) return enrolment(known.seat, movedFounders(known.seat, fromFlags));
   if (fromFlags !== null) return enrolment(fromFlags, new Map());

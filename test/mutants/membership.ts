@@ -3,6 +3,7 @@ import { type Fault, listed } from './mutant.ts';
 
 const RULES = 'replica/member-rules.test.ts';
 const NODES = 'replica/membership.test.ts';
+const ENROLMENT = 'enrolment.test.ts';
 
 const FAULTS: readonly Fault[] = [
   {
@@ -124,6 +125,27 @@ const FAULTS: readonly Fault[] = [
     find: 'return replyOf(codec.decode(bytes));\n  } catch {\n    return null;',
     replace: 'return replyOf(codec.decode(bytes));\n  } finally {\n',
     suites: ['replica/unreadable-frames.test.ts'],
+  },
+  {
+    title: 'a node that was given another one’s directory is taken in before it is refused',
+    file: 'enrolment.ts',
+    find: 'checkOwner(dataDir, known, known.cluster, id);',
+    replace: '',
+    suites: [ENROLMENT],
+  },
+  {
+    title: 'a directory of an older version asks to be taken in as a new node',
+    file: 'enrolment.ts',
+    find: 'if (known.formed)\n',
+    replace: 'if (known.formed && join.length === 0)\n',
+    suites: [ENROLMENT],
+  },
+  {
+    title: 'the flags of a restart number the founders anew',
+    file: 'enrolment.ts',
+    find: 'return enrolment(known.seat, moved',
+    replace: 'return enrolment(fromFlags ?? known.seat, moved',
+    suites: [ENROLMENT],
   },
 ];
 
