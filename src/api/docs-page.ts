@@ -17,6 +17,8 @@ interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
   readonly items?: Schema;
+  /** One of these. */
+  readonly anyOf?: readonly Schema[];
 }
 
 type Content = Readonly<Record<string, { readonly schema: Schema }>>;
@@ -157,8 +159,9 @@ function errors(problem: Schema | undefined): string {
 }
 
 /** The fields of a schema, those of what it holds under their whole names: `assert[].holder`. */
-function rowsOf({ properties, required, items }: Schema, prefix: string): Row[] {
+function rowsOf({ properties, required, items, anyOf }: Schema, prefix: string): Row[] {
   if (items !== undefined) return rowsOf(items, `${prefix}[]`);
+  if (anyOf !== undefined) return anyOf.flatMap((schema) => rowsOf(schema, prefix));
   return Object.entries(properties ?? {}).flatMap(([name, schema]) => {
     const whole = prefix === '' ? name : `${prefix}.${name}`;
     return [row(whole, required?.includes(name) === true, { schema }), ...rowsOf(schema, whole)];
@@ -166,14 +169,15 @@ function rowsOf({ properties, required, items }: Schema, prefix: string): Row[] 
 }
 
 function row(name: string, isRequired: boolean, { description, schema }: { readonly description?: string; readonly schema: Schema }): Row {
-  return { name, kind: kindOf(schema), isRequired, text: description ?? schema.description ?? '' };
+  return { name, kind: kindOf(schema), isRequired, text: [description, schema.description].filter(Boolean).join(' ') };
 }
 
 /** What a value may be, in a few words. */
 function kindOf(schema: Schema): string {
-  const { type, items, minimum, maximum, maxItems, minProperties, maxProperties } = schema;
+  const { type, items, anyOf, minimum, maximum, maxItems, minProperties, maxProperties } = schema;
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum !== undefined) return schema.enum.map((value) => JSON.stringify(value)).join(' or ');
+  if (anyOf !== undefined) return anyOf.map(kindOf).join(' or ');
   const range = minimum === undefined ? '' : ` from ${minimum}${maximum === undefined ? '' : ` to ${maximum}`}`;
   const many = maxItems === undefined ? '' : `, at most ${maxItems}`;
   const one = minProperties === 1 && maxProperties === 1 ? ' with exactly one of its fields' : '';

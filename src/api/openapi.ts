@@ -4,6 +4,7 @@ import { PROBLEM_MEDIA_TYPE } from '../contract/codes.ts';
 import { FORMATS } from '../contract/formats.ts';
 import { PAGE_MAX_ITEMS, WAIT_MAX_MS } from '../contract/limits.ts';
 import { ProblemShape } from '../contract/problem.ts';
+import { meaningOf } from './meanings.ts';
 import { METRICS_MEDIA_TYPE } from './metrics-text.ts';
 import { isDashboard, operationOf } from './operations.ts';
 
@@ -72,7 +73,16 @@ export class OpenApi {
       summary,
       tags: [url.split('/')[1] === 'v1' ? (url.split('/')[2] ?? '') : 'operation'],
       parameters: [
-        ...params.map(([param, shape]) => ({ name: param, in: 'path', required: true, schema: shape })),
+        ...params.map(([param, shape], _at, all) => ({
+          name: param,
+          in: 'path',
+          required: true,
+          description: meaningOf(
+            param,
+            all.map(([each]) => each),
+          ),
+          schema: shape,
+        })),
         ...(config?.query ?? []).map((param) => ({
           name: param,
           in: 'query',
@@ -115,14 +125,29 @@ export class OpenApi {
     };
   }
 
-  /** The document as text, each string format with its rule in words. */
+  /** The document as text, each field with its meaning and each string format with its rule in words. Throws for a field that has none. */
   toString(): string {
-    return JSON.stringify(this, (_name, value: unknown) => {
-      if (typeof value !== 'object' || value === null || !('format' in value)) return value;
-      const rule = FORMATS[String(value.format)]?.rule;
-      return rule === undefined || 'description' in value ? value : { ...value, description: rule };
+    return JSON.stringify(this, (name, value: unknown) => {
+      if (typeof value !== 'object' || value === null) return value;
+      if (name === 'properties') return withMeanings(value as Readonly<Record<string, Json>>);
+      const rule = ruleOf(value as Json);
+      return rule === null || 'description' in value ? value : { ...value, description: `It ${rule}.` };
     });
   }
+}
+
+function withMeanings(fields: Readonly<Record<string, Json>>): Json {
+  const names = Object.keys(fields);
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, schema]) => {
+      const rule = ruleOf(schema);
+      return [name, { ...schema, description: `${meaningOf(name, names)}${rule === null ? '' : ` It ${rule}.`}` }];
+    }),
+  );
+}
+
+function ruleOf({ format }: Json): string | null {
+  return FORMATS[String(format)]?.rule ?? null;
 }
 
 function queryOf(name: string): Json {

@@ -46,7 +46,7 @@ test('each operation of /openapi.json has an article with its path, its paramete
 test('a field says what it takes, whether it may be left out, and what it is held by', async () => {
   const text = articles((await read()).answer.text).get('claim') ?? '';
   const row = (name: string) => new RegExp(`<tr><th scope="row"><code>${name}</code></th>.*`).exec(text)?.[0];
-  expect(row('holder')).toMatch(/<td>string<\/td><td>must have 1 to 256 bytes/);
+  expect(row('holder')).toMatch(/<td>string<\/td><td>Who claims or holds the lease.* It must have 1 to 256 bytes/);
   expect(row('durationMs')).toContain('integer from 1 to 9007199254740991 <i>optional</i>');
   const put = articles((await read()).answer.text).get('put') ?? '';
   expect(put).toContain('<code>assert[].holder</code>');

@@ -1,6 +1,7 @@
 // GET /openapi.json: every route of the contract stands in it, its form is sound, and real answers are what it says.
 import { Check } from 'typebox/schema';
 import { expect, test } from 'vitest';
+import { DESCRIBED, meaningOf } from '../../src/api/meanings.ts';
 import { OpenApi } from '../../src/api/openapi.ts';
 import { type Harness, L, start } from './harness.ts';
 
@@ -8,7 +9,13 @@ interface OperationObject {
   readonly operationId: string;
   readonly summary: string;
   readonly tags: readonly string[];
-  readonly parameters: readonly { readonly name: string; readonly in: string; readonly required?: boolean; readonly schema: object }[];
+  readonly parameters: readonly {
+    readonly name: string;
+    readonly in: string;
+    readonly required?: boolean;
+    readonly description?: string;
+    readonly schema: object;
+  }[];
   readonly requestBody?: { readonly required: boolean; readonly content: Readonly<Record<string, { readonly schema: object }>> };
   readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, { readonly schema: object }>> }>>;
 }
@@ -107,6 +114,37 @@ test('a format is told in words as well', async () => {
     format: 'name',
     description: expect.stringContaining('must have'),
   });
+});
+
+test('every field and every part of a path says what it means, and nothing is described that is not there', async () => {
+  const document = await read(start());
+  const seen = new Set<string>();
+  const walk = (node: unknown): void => {
+    if (typeof node !== 'object' || node === null) return;
+    const { properties } = node as { properties?: Readonly<Record<string, { readonly description?: string }>> };
+    for (const [field, { description }] of Object.entries(properties ?? {})) {
+      seen.add(field);
+      expect(description, field).toMatch(/^[A-Z].+\.$/);
+    }
+    for (const child of Object.values(node)) walk(child);
+  };
+  walk(document);
+  for (const [, , { parameters, operationId }] of operations(document)) {
+    for (const { name, description, in: place } of parameters) {
+      if (place === 'path') seen.add(name);
+      expect(description, `${name} of ${operationId}`).toMatch(/^.+\.$/);
+    }
+  }
+  expect([...DESCRIBED].sort()).toEqual([...seen].sort());
+});
+
+test('a word that has two senses is described by what stands beside it', async () => {
+  const { paths, components } = await read(start());
+  const put = paths['/v1/kv/{key}']?.put?.requestBody?.content['application/json']?.schema;
+  expect(put).toHaveProperty('properties.lease.description', expect.stringContaining('granted lease'));
+  expect(put).toHaveProperty('properties.assert.items.properties.lease.description', expect.stringContaining('third part'));
+  expect(components.schemas.Problem).toHaveProperty('properties.type.description', expect.stringContaining('RFC 9457'));
+  expect(() => meaningOf('mystery', [])).toThrow('mystery is not described');
 });
 
 test('a body that may be absent is not required, one that may not be is', async () => {
