@@ -30,6 +30,7 @@ import { RecentTraffic } from './recent-traffic.ts';
 import { RequestLatency } from './request-latency.ts';
 import { logRequests } from './request-log.ts';
 import { trackSilentConnections } from './silent-connections.ts';
+import { traceRequests } from './tracing.ts';
 import { txnRoutes } from './txn-routes.ts';
 import { waitRoutes } from './wait-routes.ts';
 import { Waits } from './waits.ts';
@@ -128,6 +129,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   fastify.server.maxConnections = limits.connectionsMax;
   fastify.setErrorHandler((error, request, reply) => sendError(service, reply, error, log, request.routeOptions.bodyLimit));
   fastify.decorateReply('problemCode', null);
+  traceRequests(fastify);
   readJsonBodies(fastify);
   checkLeaseNames(fastify);
   checkRequests(fastify, api);

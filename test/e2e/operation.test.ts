@@ -1,10 +1,11 @@
 // How a node is told and what it tells: settings without a flag, logs for programs, and a reader of them that stalls.
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
 import { readClusterFile } from '../../src/cli/control.ts';
-import { endAll, freePorts, freshDirectory, leasehold, type Process, until } from './processes.ts';
+import { endAll, freePorts, freshDirectory, leasehold, PROGRAM, Process, until } from './processes.ts';
 import { blocksFor } from './readmes.ts';
 
 const SELF = 'test/e2e/operation.test.ts';
@@ -133,3 +134,46 @@ test('a node whose reader stalls drops lines whole, keeps answering, and tells a
   process.kill(node.pid, 'SIGTERM');
   expect(await node.ended).toMatchObject({ code: 0, err: '' });
 });
+
+test('an SDK that cluster/README.md registers before the node gets a span of each request', async () => {
+  const data = freshDirectory();
+  const httpPort = await freePorts(2);
+  const spans = join(data, 'spans');
+  const api = createRequire(import.meta.url).resolve('@opentelemetry/api');
+  const [tracing = ''] = blocksFor(SELF, 'cluster/README.md', 'js');
+  writeFileSync(join(data, 'tracing.mjs'), tracing);
+  // Stands in for the SDK, which does not run on this Node: it registers as that does, through the API.
+  stubPackage(data, '@opentelemetry/exporter-trace-otlp-http', 'exports.OTLPTraceExporter = class {};');
+  stubPackage(
+    data,
+    '@opentelemetry/sdk-node',
+    `const { appendFileSync } = require('node:fs');
+     const { INVALID_SPAN_CONTEXT, trace } = require(${JSON.stringify(api)});
+     const span = (name) => ({
+       spanContext: () => INVALID_SPAN_CONTEXT,
+       isRecording: () => true,
+       setAttribute: () => {},
+       setStatus: () => {},
+       end: () => appendFileSync(${JSON.stringify(spans)}, name + '\\n'),
+     });
+     exports.NodeSDK = class {
+       start() {
+         trace.setGlobalTracerProvider({ getTracer: (by) => ({ startSpan: (name) => span(by + ': ' + name) }) });
+       }
+     };`,
+  );
+  const [http, peer] = [`127.0.0.1:${httpPort}`, `127.0.0.1:${httpPort + 1}`];
+  const place = ['--id', 'n1', '--http', http, '--peer', peer, '--members', `n1=${peer}`, '--data', join(data, 'n1')];
+  const node = new Process(process.execPath, ['--import', join(data, 'tracing.mjs'), PROGRAM, 'node', ...place]);
+  await node.says('n1 answers at');
+  await fetch(`http://${http}/livez`);
+  await until(() => readFileSync(spans, { encoding: 'utf8', flag: 'a+' }).includes('leasehold: GET /livez\n'), 'the span');
+  process.kill(node.pid, 'SIGTERM');
+  expect(await node.ended).toMatchObject({ code: 0, err: '' });
+});
+
+function stubPackage(directory: string, name: string, source: string): void {
+  const folder = join(directory, 'node_modules', name);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'index.js'), source);
+}

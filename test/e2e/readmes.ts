@@ -15,6 +15,7 @@ export interface Block {
 const README_TEST = 'test/e2e/readme.test.ts';
 const TRIAL = 'test/examples/trial.test.ts';
 const LIBRARY = 'test/library/readme.test.ts';
+const OPERATION = 'test/e2e/operation.test.ts';
 const SNIPPETS = 'test/examples/snippets.test.ts';
 
 /**
@@ -22,7 +23,7 @@ const SNIPPETS = 'test/examples/snippets.test.ts';
  */
 export const RUN_BY: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>> = {
   'README.md': { sh: [TRIAL, TRIAL, README_TEST], js: TRIAL, text: TRIAL },
-  'cluster/README.md': { sh: README_TEST, yaml: SNIPPETS, toml: 'test/cli/settings.test.ts', json: 'test/e2e/operation.test.ts' },
+  'cluster/README.md': { sh: README_TEST, yaml: SNIPPETS, toml: 'test/cli/settings.test.ts', json: OPERATION, js: OPERATION },
   'src/api/README.md': { sh: README_TEST },
   'src/library/README.md': { ts: LIBRARY },
   'test/examples/README.md': { sh: README_TEST, sql: 'test/examples/trapdoor.test.ts' },
