@@ -2,7 +2,7 @@
 import type { LeaseholdError } from '../client/errors.ts';
 import type { ClaimShape } from '../contract/claims.ts';
 import type { ClusterReply } from '../contract/cluster.ts';
-import { bar, type Paint, PLAIN } from './terminal.ts';
+import { bar, type Paint } from './terminal.ts';
 
 /** `850 ms`, `14.2 s`, `3 min 20 s`, `5 h 3 min`, `2 d 4 h`. */
 export function duration(ms: number): string {
@@ -57,14 +57,14 @@ type Member = Members[number];
 
 const ROLE_COLUMN = 1;
 
-/** `paint`: for roles, and for those who cannot be reached. `isTerminal`: whether a bar says how far an image is. */
-export function memberTable(list: Members, paint: Paint = PLAIN, isTerminal = false): string[] {
+/** `silent`: those who do not answer, whether or not their connections stand. `paint`: for them, and for roles. `isTerminal`: whether a bar says how far an image is. */
+export function memberTable(list: Members, silent: readonly string[], paint: Paint, isTerminal: boolean): string[] {
   const rows = list.map((member) => [
     member.id,
     roleText(member),
     member.http === '' ? '?' : member.http,
     member.appliedIndex === null ? '?' : String(member.appliedIndex),
-    contactText(member) + snapshotText(member.snapshot, isTerminal),
+    contactText(member, silent.includes(member.id)) + snapshotText(member.snapshot, isTerminal),
   ]);
   const head = ['NODE', 'ROLE', 'HTTP', 'APPLIED', 'CONTACT'];
   return table(
@@ -114,8 +114,10 @@ function roleText({ voter, role }: Member): string {
   return voter ? role : 'learner';
 }
 
-function contactText({ reachable, lastContactMs }: Member): string {
-  return reachable ? 'reachable' : lastContactMs === null ? 'never heard from' : `silent for ${duration(lastContactMs)}`;
+function contactText({ reachable, lastContactMs }: Member, isSilent: boolean): string {
+  if (reachable && !isSilent) return 'reachable';
+  // A process that is stopped keeps its connections.
+  return (reachable ? 'connected, ' : '') + (lastContactMs === null ? 'never heard from' : `silent for ${duration(lastContactMs)}`);
 }
 
 /** `, gets the state: 43 % of 1000000 records` while a member is sent an image of it. */

@@ -34,7 +34,7 @@ export function addMemberCommands(program: Command, io: Io, finish: Finish): voi
     await runSession(io, finish, list, 'the members', async (session) => {
       const reply = await session.call({ method: 'GET', path: '/v1/cluster', effect: 'none' });
       const { members, index } = reply.body as ClusterReply;
-      session.print({ members, index }, memberTable(members, session.paint, session.isTerminal));
+      session.print({ members, index }, memberTable(members, [], session.paint, session.isTerminal));
       return DONE;
     });
   });

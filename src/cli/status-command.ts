@@ -57,7 +57,7 @@ async function printStatus(session: Session): Promise<number> {
   const { best, failure, deadEndpoints } = look;
   if (best === null) throw failure ?? new LeaseholdError('unreachable', null, 'not-accepted', 'no endpoint answered');
   const dead = deadEndpoints.map((endpoint) => session.paint.bad(`${endpoint} does not answer`));
-  session.print(best, [headOf(look, session), ...memberTable(membersOf(look), session.paint, session.isTerminal), ...dead]);
+  session.print(best, [headOf(look, session), ...memberTable(membersOf(look), look.silent, session.paint, session.isTerminal), ...dead]);
   return codeOf(look);
 }
 

@@ -107,6 +107,8 @@ function showHandover(shown: DashboardFeed): void {
   const change = lastHandover(shown);
   const open = leaderlessSinceMs !== null;
   box.hidden = change === null && !open;
+  // While the figure runs, nobody wants it read out ten times a second.
+  box.setAttribute('aria-busy', String(open));
   box.classList.toggle('open', open);
   box.classList.toggle('fresh', !open && change !== null && shown.nowMs - change.timeMs < FRESH_MS);
   if (leaderlessSinceMs !== null) {

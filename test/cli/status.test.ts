@@ -111,6 +111,17 @@ describe('once', () => {
     expect(out[0]).toBe('no leader in term 3, as n1 sees it: n3 does not answer');
   });
 
+  test('a member that is stopped keeps its connections, and is told as silent all the same', async () => {
+    const members = [
+      { id: 'n1', url: '' },
+      { id: 'n2', url: await deadUrl(), lastContactMs: 9_000 },
+    ];
+    const n1 = await serve({ status: 200, body: view('n1', 'n1', 2, 5, members) });
+    const { out } = await run(['status', '--endpoint', n1.url]);
+    expect(out[0]).toContain('n1 leads term 2');
+    expect(out[3]).toMatch(/^n2 .* connected, silent for 9\.0 s$/);
+  });
+
   test('a leader that does not answer any more is no leader', async () => {
     const { n1 } = await cluster('n3');
     expect(await run(['status', '--endpoint', n1.url])).toMatchObject({ code: 3 });
