@@ -1,13 +1,13 @@
 // The commands about one lease: claim, extend, release, check, get, wait, pin, unpin.
 import type { Command } from 'commander';
-import { LeaseholdError } from '../client/errors.ts';
+import { systemClock } from '../client/clock.ts';
 import type { Call, Reply } from '../client/http.ts';
-import { pathOf } from '../client/names.ts';
+import { type LeaseName, leasePath, pathOf } from '../client/names.ts';
+import { waitInPieces } from '../client/waits.ts';
 import type { CheckReply, ClaimShape } from '../contract/claims.ts';
-import { WAIT_MAX_MS } from '../contract/limits.ts';
 import { claimLine } from './format.ts';
 import { DONE, type Finish, type Io, runSession, type Session, withSharedFlags } from './session.ts';
-import { durationMs, durationOption, index, integerIn, type LeaseName, leaseName, UsageError } from './values.ts';
+import { durationMs, durationOption, index, integerIn, leaseName, UsageError } from './values.ts';
 
 const NAME = '<NAMESPACE/MODEL/LEASE>';
 
@@ -49,7 +49,7 @@ export function addClaimCommands(program: Command, io: Io, finish: Finish): void
       const body = { holder, durationMs: duration, ...(fence === undefined ? {} : { fence }) };
       return printClaim(
         session,
-        await session.call({ method: 'POST', path: `${pathOfLease(name)}/extend`, body, effect: 'repeatable' }),
+        await session.call({ method: 'POST', path: `${leasePath(name)}/extend`, body, effect: 'repeatable' }),
         'extended for',
       );
     },
@@ -61,7 +61,7 @@ export function addClaimCommands(program: Command, io: Io, finish: Finish): void
     async (session, name, { holder, fence }) => {
       // Without a fence, a second release could end a tenure that the same holder began since; so it goes under a key.
       const effect = fence === undefined ? 'keyed' : 'repeatable';
-      const reply = await session.call({ method: 'DELETE', path: pathOfLease(name), query: { holder, fence }, effect });
+      const reply = await session.call({ method: 'DELETE', path: leasePath(name), query: { holder, fence }, effect });
       return printDone(session, reply, `${nameText(name)} released`);
     },
   );
@@ -77,7 +77,7 @@ export function addClaimCommands(program: Command, io: Io, finish: Finish): void
     async (session, name, { holder, attempt }) => {
       const reply = await session.call({
         method: 'POST',
-        path: `${pathOfLease(name)}/check`,
+        path: `${leasePath(name)}/check`,
         body: { holder, ...(attempt === undefined ? {} : { attempt }) },
         effect: 'none',
       });
@@ -91,7 +91,7 @@ export function addClaimCommands(program: Command, io: Io, finish: Finish): void
     'show who holds a lease',
     (command) => command.option('--stale', 'from the node asked, without asking the leader'),
     async (session, name, { stale }) =>
-      printClaim(session, await session.call({ method: 'GET', path: pathOfLease(name), query: consistency(stale), effect: 'none' })),
+      printClaim(session, await session.call({ method: 'GET', path: leasePath(name), query: consistency(stale), effect: 'none' })),
   );
   leaseCommand<{ timeout: number }>(
     `wait ${NAME}`,
@@ -100,12 +100,12 @@ export function addClaimCommands(program: Command, io: Io, finish: Finish): void
     async (session, name, { timeout }) => {
       const ask = (ms: number): Call => ({
         method: 'GET',
-        path: `${pathOfLease(name)}/expired`,
+        path: `${leasePath(name)}/expired`,
         effect: 'none',
         wait: { field: 'timeoutMs', ms },
       });
       const reply = await session.progress.during(`waits until ${nameText(name)} is free`, timeout, () =>
-        inPieces(timeout, 'wait-timeout', (ms) => session.call(ask(ms))),
+        waitInPieces(systemClock, timeout, 'wait-timeout', (ms) => session.call(ask(ms))),
       );
       session.print(reply.body, [`${nameText(name)} is free`]);
       return DONE;
@@ -120,16 +120,11 @@ export function addClaimCommands(program: Command, io: Io, finish: Finish): void
       description,
       (command) => command,
       async (session, name, _flags, [entity = '']) => {
-        const reply = await session.call({ method, path: `${pathOfLease(name)}/pins${pathOf(entity)}`, effect: 'repeatable' });
+        const reply = await session.call({ method, path: `${leasePath(name)}/pins${pathOf(entity)}`, effect: 'repeatable' });
         return printDone(session, reply, `${nameText(name)} ${done} by ${entity}`);
       },
     );
   }
-}
-
-/** The path of a lease in the HTTP contract. */
-function pathOfLease({ namespace, model, lease }: LeaseName): string {
-  return `/v1/leases${pathOf(namespace, model, lease)}`;
 }
 
 /** The query for a read from the node asked; nothing for a linearizable one. */
@@ -145,29 +140,15 @@ async function claim(
   const { holder, duration, session: id, wait } = flags;
   if ((duration === undefined) === (id === undefined)) throw new UsageError('claim needs one of --duration 15s and --session ID');
   const body = id === undefined ? { holder, durationMs: duration } : { holder, session: id };
-  const call: Call = { method: 'PUT', path: pathOfLease(name), body, effect: 'repeatable' };
+  const call: Call = { method: 'PUT', path: leasePath(name), body, effect: 'repeatable' };
   // A wait longer than one call can be is queued for anew, at the end of the queue.
   const reply =
     wait === undefined
       ? await session.call(call)
       : await session.progress.during(`queues for ${nameText(name)}`, wait, () =>
-          inPieces(wait, 'claim-denied', (ms) => session.call({ ...call, wait: { field: 'waitMs', ms } })),
+          waitInPieces(systemClock, wait, 'claim-denied', (ms) => session.call({ ...call, wait: { field: 'waitMs', ms } })),
         );
   return printClaim(session, reply, reply.status === 201 ? 'claimed by' : 'extended for');
-}
-
-/** A wait longer than one call may be is made of several: `code` is the refusal that only says that one of them ran out. */
-async function inPieces(ms: number, code: string, call: (ms: number) => Promise<Reply>): Promise<Reply> {
-  const until = performance.now() + ms;
-  for (;;) {
-    const leftMs = Math.max(1, Math.ceil(until - performance.now()));
-    const pieceMs = Math.min(leftMs, WAIT_MAX_MS);
-    try {
-      return await call(pieceMs);
-    } catch (error) {
-      if (!(error instanceof LeaseholdError && error.code === code) || pieceMs === leftMs) throw error;
-    }
-  }
 }
 
 function nameText({ namespace, model, lease }: LeaseName): string {

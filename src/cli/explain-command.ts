@@ -1,7 +1,7 @@
 // `leasehold explain`: why a lease was lost, or how it came to be held as it is.
 import type { Command } from 'commander';
 import { LeaseholdError } from '../client/errors.ts';
-import { pathOf } from '../client/names.ts';
+import { leasePath } from '../client/names.ts';
 import type { HistoryReply } from '../contract/history.ts';
 import { consistency } from './claim-commands.ts';
 import { EXIT } from './exit-codes.ts';
@@ -21,9 +21,8 @@ export function addExplainCommand(program: Command, io: Io, finish: Finish): voi
     .option('--fence <n>', 'only this tenure, and who came next', index)
     .option('--stale', 'from the node asked, without asking the leader')
     .action(async (text: string) => {
-      const name = leaseName(text);
       const { stale, ...wanted } = command.opts<Wanted & { stale?: boolean }>();
-      const path = `/v1/leases${pathOf(name.namespace, name.model, name.lease)}/history`;
+      const path = `${leasePath(leaseName(text))}/history`;
       await runSession(io, finish, command, text, (session) => explain(session, text, path, consistency(stale), wanted));
     });
 }

@@ -1,5 +1,6 @@
 // Reads the values of flags and arguments: durations, addresses, members, lease names, endpoints. Each throws `UsageError` with what would do.
 import { Option } from 'commander';
+import type { LeaseName } from '../client/names.ts';
 import { type Address, addressOf, addressText } from '../config.ts';
 
 /** The command line is wrong in a way that its writer can mend; the message says how. */
@@ -94,12 +95,6 @@ export function members(text: string): { readonly id: string; readonly peer: Add
     }
   }
   return list;
-}
-
-export interface LeaseName {
-  readonly namespace: string;
-  readonly model: string;
-  readonly lease: string;
 }
 
 /** `NAMESPACE/MODEL/LEASE`; the lease is the rest after the second slash and may contain more of them. Finer rules are the server's. */

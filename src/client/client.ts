@@ -1,15 +1,15 @@
 // The client: claims that renew themselves, sessions, waits, watches and the store, over any of a cluster's nodes.
 import type { ClaimList, ClaimShape } from '../contract/claims.ts';
 import type { ClusterReply } from '../contract/cluster.ts';
-import { WAIT_MAX_MS } from '../contract/limits.ts';
 import { type ClientClock, systemClock } from './clock.ts';
 import { LeaseholdError } from './errors.ts';
 import { HeldLease } from './held-lease.ts';
-import { type Call, type CallerOptions, HttpCaller, type Reply } from './http.ts';
+import { type Call, type CallerOptions, HttpCaller } from './http.ts';
 import { KeyValueStore, type ReadOptions } from './kv.ts';
 import { type LeaseName, leasePath, parseLeaseName, pathOf } from './names.ts';
 import { type Ending, Renewal, type RenewalOptions } from './renewal.ts';
 import { Session, type SessionClaimOptions } from './session.ts';
+import { waitInPieces } from './waits.ts';
 import { type WatchEvent, type WatchOptions, watch } from './watch.ts';
 import { WorkerRenewal } from './worker-renewal.ts';
 
@@ -129,7 +129,7 @@ export class LeaseholdClient {
   ): Promise<void> {
     const { timeoutMs = Number.POSITIVE_INFINITY, signal } = options;
     const path = `${leasePath(parseLeaseName(name))}/expired`;
-    await this.#inPieces(timeoutMs, 'wait-timeout', (ms) =>
+    await waitInPieces(this.#clock, timeoutMs, 'wait-timeout', (ms) =>
       this.#caller.call({ method: 'GET', path, effect: 'none', wait: { field: 'timeoutMs', ms }, signal }),
     );
   }
@@ -182,7 +182,7 @@ export class LeaseholdClient {
       const reply =
         waitMs === 0
           ? await this.#caller.call(call)
-          : await this.#inPieces(leftMs, 'claim-denied', (ms) => this.#caller.call({ ...call, wait: { field: 'waitMs', ms } }));
+          : await waitInPieces(this.#clock, leftMs, 'claim-denied', (ms) => this.#caller.call({ ...call, wait: { field: 'waitMs', ms } }));
       const claim = reply.body as ClaimShape;
       if (this.#clock.now() - sentAtMs <= durationMs * CONFIRM_SHARE) return { claim, sentAtMs };
       // It was granted some time between sending and now, so most of it may be gone. An extension counts from a moment that is known.
@@ -216,25 +216,6 @@ export class LeaseholdClient {
     held.keptBy(renewal);
     renewal.start();
     return held;
-  }
-
-  /** A wait longer than one call may be is made of several: `code` is the refusal that only says that one of them ran out. */
-  async #inPieces(ms: number, code: string, call: (ms: number) => Promise<Reply>): Promise<Reply> {
-    return await waitInPieces(this.#clock, ms, code, call);
-  }
-}
-
-/** For the command line too: one wait made of as many calls as the longest that one call may ask for demands. */
-export async function waitInPieces(clock: ClientClock, ms: number, code: string, call: (ms: number) => Promise<Reply>): Promise<Reply> {
-  const untilMs = clock.now() + ms;
-  for (;;) {
-    const leftMs = Math.max(1, Math.ceil(untilMs - clock.now()));
-    const pieceMs = Math.min(leftMs, WAIT_MAX_MS);
-    try {
-      return await call(pieceMs);
-    } catch (error) {
-      if (!(error instanceof LeaseholdError && error.code === code) || pieceMs === leftMs) throw error;
-    }
   }
 }
 
