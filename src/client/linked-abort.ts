@@ -8,7 +8,7 @@ export class LinkedAbort {
 
   constructor(...followed: readonly (AbortSignal | undefined)[]) {
     this.#followed = followed.filter((signal) => signal !== undefined);
-    for (const signal of this.#followed) signal.addEventListener('abort', this.#follow);
+    for (const signal of this.#followed) listen(signal, this.#follow);
     if (this.isAborted) this.#follow();
   }
 
@@ -44,6 +44,36 @@ export class LinkedAbort {
   }
 
   unlink(): void {
-    for (const signal of this.#followed) signal.removeEventListener('abort', this.#follow);
+    for (const signal of this.#followed) unlisten(signal, this.#follow);
   }
+}
+
+/** Who follows a signal, and the one listener that tells them. */
+interface Followers {
+  readonly tell: () => void;
+  readonly all: Set<() => void>;
+}
+
+// One listener for each signal, however many calls are under way: Node warns of a leak from the eleventh on, in the user's program.
+const followersOf = new WeakMap<AbortSignal, Followers>();
+
+function listen(signal: AbortSignal, follow: () => void): void {
+  const known = followersOf.get(signal);
+  if (known !== undefined) {
+    known.all.add(follow);
+    return;
+  }
+  const all = new Set([follow]);
+  const tell = (): void => {
+    for (const each of [...all]) each();
+  };
+  followersOf.set(signal, { tell, all });
+  signal.addEventListener('abort', tell);
+}
+
+function unlisten(signal: AbortSignal, follow: () => void): void {
+  const known = followersOf.get(signal);
+  if (known?.all.delete(follow) !== true || known.all.size > 0) return;
+  followersOf.delete(signal);
+  signal.removeEventListener('abort', known.tell);
 }
