@@ -22,7 +22,7 @@ try {
     console.log(`${name}: has done ${slot}`);
   }
 } catch (error) {
-  console.log(`${name}: gives up ${slot}: ${error.message}`);
+  console.log(`${name}: gives up ${slot}: ${(lease.lost ?? error).message}`);
   process.exitCode = 1;
 } finally {
   await lease.release().catch(() => {});

@@ -15,6 +15,9 @@ while (!stop.signal.aborted) {
     console.log(`${name} leads, fence ${lease.fence}`);
     try {
       await lead(lease);
+    } catch (error) {
+      // A write may be refused before anything here has looked at the lease; why it is not held says more.
+      throw lease.lost ?? error;
     } finally {
       // In good order the next leads at once; a lease that is lost cannot be given back.
       await lease.release().catch(() => {});

@@ -17,7 +17,7 @@ for (let round = 1; round <= Number(rounds); round++) {
     }
     console.log(`${name} goes out`);
   } catch (error) {
-    console.log(`${name} was put out: ${error.message}`);
+    console.log(`${name} was put out: ${(lease.lost ?? error).message}`);
   } finally {
     await lease.release().catch(() => {});
   }
