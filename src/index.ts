@@ -67,5 +67,6 @@ export {
 } from './library/secretary.ts';
 export type { Info, Store } from './library/store.ts';
 export { type HeldFact, lockedTrapdoor, logTrapdoor, type Trapdoor } from './library/trapdoor.ts';
+export type { Log, LogFields, LogLevel } from './log.ts';
 export { type NodeEvents, type RunningNode, startNode } from './main.ts';
 export { type MemoryNode, type MemoryNodeOptions, startMemoryNode } from './memory-node.ts';

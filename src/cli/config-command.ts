@@ -20,7 +20,10 @@ export function addConfigCommand(program: Command, io: Io, finish: Finish): void
     .command('print')
     .description('print each setting, its value, and where that came from; with exit code 2 if nothing would start with them');
   const add = <Of extends ConfiguredCommand>(of: Of, isDefault: boolean, check: (settings: EffectiveSettings<Of>) => unknown): void => {
-    const command = withSettings(print.command(of, { isDefault }).description(`those of leasehold ${of}`), of);
+    const command = withSettings(
+      print.command(of, { isDefault }).description(`those of leasehold ${of}, whose flags it takes${isDefault ? '; may be left out' : ''}`),
+      of,
+    );
     command.option('--json', 'print one line of JSON').action(() => {
       const { json, ...flags } = command.opts<{ json?: true } & Record<string, string>>();
       finish(show(io, of, new EffectiveSettings(of, flags, io.env), check, json === true));

@@ -39,7 +39,7 @@ export const SHARED_SETTINGS = {
     durationFrom(1),
     `${DEFAULT_TIMINGS.electionTimeoutMs}ms`,
   ),
-  logFormat: preset<LogFormat>('<format>', 'text for people, json for programs', oneOf(LOG_FORMATS), 'text'),
+  logFormat: preset<LogFormat>('<format>', 'of its lines: text for people, json for programs', oneOf(LOG_FORMATS), 'text'),
   logLevel: preset<LogLevel>('<level>', `the least that is told: ${LOG_LEVELS.join(', ')}`, oneOf(LOG_LEVELS), 'info'),
 };
 

@@ -6,6 +6,7 @@ import { LEASE } from './lease.ts';
 import { LOG_STORE } from './log-store.ts';
 import { MEMBERSHIP } from './membership.ts';
 import type { Mutant } from './mutant.ts';
+import { OPERATION } from './operation.ts';
 import { RAFT_KNOWN } from './raft-known.ts';
 import { RAFT_OWN } from './raft-own.ts';
 import { RAFT_SURVIVING } from './raft-surviving.ts';
@@ -21,5 +22,6 @@ export const CATALOGUE: readonly Mutant[] = [
   ...MEMBERSHIP,
   ...HISTORY_FAULTS,
   ...DASHBOARD,
+  ...OPERATION,
   ...COMMAND_LINE,
 ];
