@@ -2,7 +2,7 @@
 import { type DashboardFeed, FEED_EVENTS_MAX, FEED_LEASES_MAX, type FeedEvent } from '../contract/dashboard.ts';
 import { leaseKeyOf } from '../lease/lease-key.ts';
 import type { EventLog } from '../replica/event-log.ts';
-import type { ReadView, Service } from '../replica/service.ts';
+import type { ClusterStatus, ReadView, Service } from '../replica/service.ts';
 
 /** Events that are looked at for one feed: where there were more extensions and writes since the last one, the oldest are passed over. */
 const EVENTS_SEARCHED_MAX = 10_000;
@@ -10,6 +10,14 @@ const EVENTS_SEARCHED_MAX = 10_000;
 /** What the page is told; `control` is where buttons send their orders, null for none. */
 export function dashboardFeed(service: Service, { state, nowMs }: ReadView, lastEvents: LastEvents, control: string | null): DashboardFeed {
   const { appliedIndex, ...status } = service.status();
+  const { reigns } = state;
+  const leaderlessMs = leaderlessFor(status, reigns);
+  // Lease time stands still while nobody leads, and people's does not.
+  const agoOf = (timeMs: number): number =>
+    reigns.reduce(
+      (sum, reign) => sum + (reign.timeMs > timeMs ? (reign.leaderlessMs ?? 0) : 0),
+      Math.max(0, nowMs - timeMs) + (leaderlessMs ?? 0),
+    );
   const { items, next } = state.claims(null, null, FEED_LEASES_MAX, nowMs);
   const leases = items.map((claim) => ({
     ...{ namespace: claim.namespace, model: claim.model, lease: claim.lease },
@@ -20,20 +28,39 @@ export function dashboardFeed(service: Service, { state, nowMs }: ReadView, last
   return {
     control,
     cluster: { ...status, members: [...status.members], index: appliedIndex },
-    nowMs,
+    leaderlessMs,
     waiting: state.waiting,
     leases,
     moreLeases: next !== null,
-    events: lastEvents.upToNow(),
-    reigns: state.reigns,
+    events: lastEvents.upToNow().map(({ timeMs, ...event }) => ({ ...event, agoMs: agoOf(timeMs) })),
+    reigns: reigns.map(({ timeMs, ...reign }) => ({ ...reign, agoMs: agoOf(timeMs) })),
   };
 }
+
+/** Since the last leader was heard; for a node that was that itself, since any other voter was. */
+function leaderlessFor(
+  { leader, node, members }: Omit<ClusterStatus, 'appliedIndex'>,
+  reigns: readonly { readonly node: string }[],
+): number | null {
+  if (leader !== null) return null;
+  const last = reigns.at(-1)?.node;
+  const heard = members.filter(({ id, voter }) => id !== node && voter && (last === node || id === last));
+  return (
+    heard.reduce<number | null>(
+      (least, { lastContactMs }) => (lastContactMs === null ? least : Math.min(least ?? lastContactMs, lastContactMs)),
+      null,
+    ) ?? 0
+  );
+}
+
+/** An event with its lease time. */
+type TimedEvent = Omit<FeedEvent, 'agoMs'> & { readonly timeMs: number };
 
 /** What the timeline shows, found among the extensions and writes that it does not; each event is looked at once. */
 export class LastEvents {
   readonly #log: EventLog;
   /** Newest first. */
-  #found: readonly FeedEvent[] = [];
+  #found: readonly TimedEvent[] = [];
   /** Sequence number of the first event that was not looked at yet. */
   #next = 0;
 
@@ -41,9 +68,9 @@ export class LastEvents {
     this.#log = log;
   }
 
-  upToNow(): readonly FeedEvent[] {
+  upToNow(): readonly TimedEvent[] {
     const log = this.#log;
-    const found: FeedEvent[] = [];
+    const found: TimedEvent[] = [];
     const oldest = Math.max(log.start, this.#next, log.end - EVENTS_SEARCHED_MAX);
     for (let at = log.end - 1; at >= oldest && found.length < FEED_EVENTS_MAX; at--) {
       const event = log.at(at);

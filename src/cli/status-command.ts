@@ -28,7 +28,6 @@ interface LeaderChange {
   readonly node: string;
   readonly term: number;
   readonly leaderlessMs: number | null;
-  /** In lease time, which stands still while nobody leads. */
   readonly agoMs: number;
 }
 
@@ -122,7 +121,7 @@ async function leaderChanges(caller: HttpCaller, endpoint: string): Promise<Lead
   try {
     const feed = (await caller.callAt(endpoint, { method: 'GET', path: '/dashboard/feed', effect: 'none' })).body as DashboardFeed;
     const last = feed.reigns.slice(-LEADERS_SHOWN).reverse();
-    return last.map(({ node, term, leaderlessMs, timeMs }) => ({ node, term, leaderlessMs, agoMs: Math.max(0, feed.nowMs - timeMs) }));
+    return last.map(({ node, term, leaderlessMs, agoMs }) => ({ node, term, leaderlessMs, agoMs }));
   } catch {
     return [];
   }

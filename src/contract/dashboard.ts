@@ -17,12 +17,12 @@ export interface FeedLease {
   readonly waiting: number;
 }
 
-/** Something that happened to a lease, except that it was extended. Times are lease time in milliseconds. */
+/** Something that happened to a lease, except that it was extended. */
 export interface FeedEvent {
   readonly type: string;
   readonly index: number;
   readonly position: number;
-  readonly timeMs: number;
+  readonly agoMs: number;
   readonly namespace: string;
   readonly model: string;
   readonly lease: string;
@@ -37,7 +37,7 @@ export interface FeedEvent {
 export interface FeedReign {
   readonly index: number;
   readonly term: number;
-  readonly timeMs: number;
+  readonly agoMs: number;
   readonly node: string;
   /** How long the new leader had known none, by its own clock; null if it had never known one. */
   readonly leaderlessMs: number | null;
@@ -47,8 +47,8 @@ export interface DashboardFeed {
   /** Where the process that started this node and its peers takes orders; null for a node that stands alone. */
   readonly control: string | null;
   readonly cluster: ClusterReply;
-  /** Lease time. */
-  readonly nowMs: number;
+  /** For how long this node has known no leader, as well as it can tell; null while it knows one. */
+  readonly leaderlessMs: number | null;
   /** Claims that queue, for all leases together. */
   readonly waiting: number;
   /** In order of their names, at most {@link FEED_LEASES_MAX}. */

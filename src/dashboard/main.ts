@@ -33,7 +33,7 @@ async function take(next: DashboardFeed, origin: string): Promise<void> {
   const unknown = places.note(origin, next);
   const isFirst = last === null;
   last = { feed: next, atMs: performance.now() };
-  noteLeader(next.cluster.leader !== null);
+  noteLeader(next.leaderlessMs);
   noteGaps(next, last.atMs);
   states = next.control === null ? null : await processStates(next.control);
   show(next);
@@ -44,19 +44,20 @@ async function take(next: DashboardFeed, origin: string): Promise<void> {
   if (unknown !== null) await renewFor(unknown);
 }
 
-/** A reign is put where this page's clock was when it began, as well as its lease time tells. */
-function noteGaps({ reigns, nowMs }: DashboardFeed, atMs: number): void {
+/** A reign is put where this page's clock was when it began. */
+function noteGaps({ reigns }: DashboardFeed, atMs: number): void {
   for (const reign of reigns) {
     if (reign.leaderlessMs === null || gaps.has(reign.index)) continue;
-    const untilMs = atMs - Math.max(0, nowMs - reign.timeMs);
+    const untilMs = atMs - reign.agoMs;
     const text = `${reign.node} leads term ${reign.term} after ${durationText(reign.leaderlessMs)} without a leader`;
     gaps.set(reign.index, { fromMs: untilMs - reign.leaderlessMs, untilMs, text });
   }
   for (const index of gaps.keys()) if (!reigns.some((reign) => reign.index === index)) gaps.delete(index);
 }
 
-function noteLeader(leads: boolean): void {
-  leaderlessSinceMs = leads ? null : (leaderlessSinceMs ?? performance.now());
+/** `forMs`: for how long nobody has led already, as far as is known; null while somebody does. */
+function noteLeader(forMs: number | null): void {
+  leaderlessSinceMs = forMs === null ? null : (leaderlessSinceMs ?? performance.now() - forMs);
 }
 
 function show(shown: DashboardFeed): void {
@@ -89,8 +90,8 @@ function showTimeline(shown: DashboardFeed): void {
     timeline(shown),
     ({ key }) => key,
     make,
-    (child, { timeMs }) => {
-      if (child.firstElementChild !== null) say(child.firstElementChild, agoText(shown.nowMs - timeMs));
+    (child, { agoMs }) => {
+      if (child.firstElementChild !== null) say(child.firstElementChild, agoText(agoMs));
     },
   );
 }
@@ -110,7 +111,7 @@ function showHandover(shown: DashboardFeed): void {
   // While the figure runs, nobody wants it read out ten times a second.
   box.setAttribute('aria-busy', String(open));
   box.classList.toggle('open', open);
-  box.classList.toggle('fresh', !open && change !== null && shown.nowMs - change.timeMs < FRESH_MS);
+  box.classList.toggle('fresh', !open && change !== null && change.agoMs < FRESH_MS);
   if (leaderlessSinceMs !== null) {
     say(byId('handover-gap'), durationText(performance.now() - leaderlessSinceMs));
     say(byId('handover-text'), 'without a leader so far; until there is one, no lease runs out');
@@ -121,7 +122,7 @@ function showHandover(shown: DashboardFeed): void {
 }
 
 function lost(): void {
-  noteLeader(false);
+  noteLeader(0);
   say(byId('standing'), 'no node answers');
   byId('standing').classList.add('bad');
   const control = last?.feed.control ?? null;

@@ -9,19 +9,18 @@ export interface Handover {
   readonly to: string;
   /** As the new leader measured it; null if it had never known a leader. */
   readonly gapMs: number | null;
-  /** Lease time. */
-  readonly timeMs: number;
+  readonly agoMs: number;
 }
 
 /** One line of the timeline. */
 export interface Line {
   readonly key: string;
-  readonly timeMs: number;
+  readonly agoMs: number;
   readonly kind: string;
   readonly text: string;
 }
 
-/** A handover stands out for so long, in milliseconds of lease time. */
+/** A handover stands out for so long, in milliseconds. */
 export const FRESH_MS = 15_000;
 const LINES_MAX = 40;
 
@@ -33,7 +32,7 @@ export function lastHandover({ reigns }: DashboardFeed): Handover | null {
 function handover(reigns: readonly FeedReign[], at: number): Handover | null {
   const reign = reigns[at];
   if (reign === undefined) return null;
-  return { term: reign.term, from: reigns[at - 1]?.node ?? null, to: reign.node, gapMs: reign.leaderlessMs, timeMs: reign.timeMs };
+  return { term: reign.term, from: reigns[at - 1]?.node ?? null, to: reign.node, gapMs: reign.leaderlessMs, agoMs: reign.agoMs };
 }
 
 /** "without a leader: n2 took over from n1 in term 5", to stand beside the gap. */
@@ -48,7 +47,7 @@ export function timeline(feed: DashboardFeed): Line[] {
     const change = handover(feed.reigns, at);
     const gap = reign.leaderlessMs === null ? '' : ` after ${durationText(reign.leaderlessMs)} without a leader`;
     const text = change === null ? '' : `${reign.node} leads term ${reign.term}${gap}`;
-    return { key: `${reign.index}.lead`, timeMs: reign.timeMs, kind: 'leads', text, index: reign.index, position: 0 };
+    return { key: `${reign.index}.lead`, agoMs: reign.agoMs, kind: 'leads', text, index: reign.index, position: 0 };
   });
   const events = feed.events.map((event) => ({
     ...event,

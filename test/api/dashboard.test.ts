@@ -17,7 +17,7 @@ function serve(control: string | null) {
   const server = createServer({ service, dashboard: { pages: PAGES, control } });
   onTestFinished(() => server.close());
   const [member] = service.status().members;
-  return { server, origin: `http://${member?.http}` };
+  return { server, service, origin: `http://${member?.http}` };
 }
 
 async function policyOf(url: string, control: string | null): Promise<unknown> {
@@ -111,6 +111,42 @@ test('what happened to leases stays in the timeline, however many writes and ext
   await server.inject({ method: 'DELETE', url: '/v1/leases/ns/m/a?holder=alice' });
   expect(await read()).toEqual(['released', 'claimed']);
   expect(await read()).toEqual(['released', 'claimed']);
+});
+
+test('how long ago something was is told in time as people count it: lease time, and the times without a leader, in which that stood still', async () => {
+  const { server, service } = serve(null);
+  const lead = (node: string, leaderlessMs: number | null) =>
+    service.submit({ kind: 'lead', term: 3, node, leaderlessMs }, () => undefined);
+  const claim = async (lease: string) =>
+    await server.inject({ method: 'PUT', url: `/v1/leases/ns/m/${lease}`, payload: { holder: 'alice', durationMs: 60_000 } });
+  const read = async () => (await server.inject({ url: '/dashboard/feed' })).json<DashboardFeed>();
+  lead('n1', null);
+  service.advance(1_000);
+  await claim('a');
+  service.advance(1_000);
+  lead('n2', 5_000);
+  service.advance(1_000);
+  await claim('b');
+  service.advance(2_000);
+  const led = await read();
+  expect(led.leaderlessMs).toBeNull();
+  expect(led.reigns.map(({ agoMs }) => agoMs)).toEqual([10_000, 3_000]);
+  expect(led.events.map(({ lease, agoMs }) => [lease, agoMs])).toEqual([
+    ['b', 2_000],
+    ['a', 9_000],
+  ]);
+
+  // The last leader was heard seven seconds ago.
+  const { status } = service;
+  service.leader = '';
+  service.status = () => {
+    const told = status.call(service);
+    return { ...told, members: told.members.map((each) => (each.id === 'n2' ? { ...each, lastContactMs: 7_000 } : each)) };
+  };
+  const alone = await read();
+  expect(alone.leaderlessMs).toBe(7_000);
+  expect(alone.reigns.map(({ agoMs }) => agoMs)).toEqual([17_000, 10_000]);
+  expect(alone.events.map(({ agoMs }) => agoMs)).toEqual([9_000, 16_000]);
 });
 
 test('a server without a dashboard has no page', async () => {

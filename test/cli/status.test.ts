@@ -74,15 +74,13 @@ async function cluster(leader: string | null) {
       lastContactMs: id === 'n3' ? 9_000 : id === node ? 0 : 40,
     }));
   const reigns = [
-    { index: 1, term: 1, timeMs: 1_000, node: 'n2', leaderlessMs: null },
-    { index: 9, term: 3, timeMs: 50_000, node: 'n1', leaderlessMs: 84 },
+    { index: 1, term: 1, agoMs: 61_000, node: 'n2', leaderlessMs: null },
+    { index: 9, term: 3, agoMs: 12_000, node: 'n1', leaderlessMs: 84 },
   ];
   const answer =
     (node: string, index: number): StubAnswer =>
     ({ url }) =>
-      url === '/dashboard/feed'
-        ? { status: 200, body: { nowMs: 62_000, reigns } }
-        : { status: 200, body: view(node, leader, 3, index, members(node)) };
+      url === '/dashboard/feed' ? { status: 200, body: { reigns } } : { status: 200, body: view(node, leader, 3, index, members(node)) };
   const n1 = await serve(answer('n1', 20));
   const n2 = await serve(answer('n2', 17));
   urls.n1 = n1.url;

@@ -9,24 +9,24 @@ const LEASE = { namespace: 'ns', model: 'm', lease: 'l', holder: 'alice', entity
 const FEED: DashboardFeed = {
   control: null,
   cluster: { node: 'n1', leader: 'n2', term: 4, commitIndex: 9, index: 9, members: [] },
-  nowMs: 5_000,
+  leaderlessMs: null,
   waiting: 0,
   leases: [],
   moreLeases: false,
   events: [
-    { ...LEASE, type: 'expired', index: 8, position: 1, timeMs: 900, lateMs: 40 },
-    { ...LEASE, type: 'unpinned', index: 8, position: 0, timeMs: 900, entity: 'backup' },
-    { ...LEASE, type: 'claimed', index: 3, position: 0, timeMs: 100 },
+    { ...LEASE, type: 'expired', index: 8, position: 1, agoMs: 4_100, lateMs: 40 },
+    { ...LEASE, type: 'unpinned', index: 8, position: 0, agoMs: 4_100, entity: 'backup' },
+    { ...LEASE, type: 'claimed', index: 3, position: 0, agoMs: 4_900 },
   ],
   reigns: [
-    { index: 2, term: 1, timeMs: 50, node: 'n1', leaderlessMs: null },
-    { index: 6, term: 4, timeMs: 800, node: 'n2', leaderlessMs: 84.4 },
+    { index: 2, term: 1, agoMs: 4_950, node: 'n1', leaderlessMs: null },
+    { index: 6, term: 4, agoMs: 4_200, node: 'n2', leaderlessMs: 84.4 },
   ],
 };
 
 test('a handover names both leaders and the gap that the new one measured', () => {
   const handover = lastHandover(FEED);
-  expect(handover).toEqual({ term: 4, from: 'n1', to: 'n2', gapMs: 84.4, timeMs: 800 });
+  expect(handover).toEqual({ term: 4, from: 'n1', to: 'n2', gapMs: 84.4, agoMs: 4_200 });
   expect(handover && handoverText(handover)).toBe('without a leader: n2 took over from n1 in term 4');
 });
 
