@@ -99,6 +99,24 @@ describe('progress', () => {
     }
   });
 
+  test('says how much of the state a new member has, while it is waited for', async () => {
+    let looks = 0;
+    const member = (voter: boolean) => ({ ...STATUS.members[1], id: 'n4', voter, ...(voter ? { snapshot: null } : {}) });
+    const stub = await StubServer.start(({ method }) =>
+      method === 'POST'
+        ? { status: 201, body: { id: 'n4', number: 4, peer: '127.0.0.1:4' } }
+        : { status: 200, body: { ...STATUS, members: [member(++looks > 8)] } },
+    );
+    stubs.push(stub);
+    const errTerminal = new FakeTerminal();
+    const out: string[] = [];
+    const argv = ['member', 'add', 'n4', '--peer', '127.0.0.1:4', '--wait', '30s', '--endpoint', stub.url];
+    const code = await runCommandLine(argv, { out: (line) => out.push(line), err: (line) => out.push(line), env: {}, errTerminal });
+    expect({ code, out }).toEqual({ code: 0, out: ['n4 is member number 4; it votes'] });
+    expect(errTerminal.written).toContain('n4 gets the state [#########-----------] 43 %');
+    expect(errTerminal.screen).toEqual(['']);
+  });
+
   test('never takes more than a line, and one that is told fills by what was told', async () => {
     const terminal = new FakeTerminal(30);
     const progress = new Progress(terminal);

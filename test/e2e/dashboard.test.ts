@@ -211,7 +211,7 @@ describe('the page of a node of leasehold cluster', () => {
     await page.context().close();
   });
 
-  test('pauses, resumes, and hands leadership over; says before what would leave no majority', async () => {
+  test('pauses, resumes, and hands leadership over; says before what would leave no majority, and shows the time without a leader', async () => {
     const { page, faults } = await open(url('n2'));
     const leader = await leaderOn(page);
     const [follower = '', other = ''] = ['n1', 'n2', 'n3'].filter((node) => node !== leader);
@@ -222,12 +222,27 @@ describe('the page of a node of leasehold cluster', () => {
       .getByRole('dialog', { name: `Pause ${other}?` })
       .getByText('Only 1 of 3 voters would be left')
       .waitFor();
-    await page.keyboard.press('Escape');
+    // Meant all the same: the page shows the time without a leader while it passes, and leases stand still.
+    await confirm(page, 'pointer', new RegExp(`Pause ${other}`));
+    await page.locator('#standing', { hasText: 'nobody leads' }).waitFor();
+    await page.locator('#handover.open', { hasText: 'without a leader so far; until there is one, no lease runs out' }).waitFor();
+    const [gap, left] = [await page.locator('#handover-gap').textContent(), await secondsLeft(page, 'nightly')];
+    await until(async () => (await page.locator('#handover-gap').textContent()) !== gap, 'the gap to be counted up');
+    await page.locator('#calls .gap title', { hasText: 'without a leader so far' }).waitFor({ state: 'attached' });
+    expect((await contrasts(page)).poor).toEqual([]);
+    await picture(page, 'no-leader');
     await button(page, follower, 'Resume').click();
-    await card(page, follower).locator('.role', { hasText: 'follower' }).waitFor();
-    await button(page, follower, 'Make leader').click();
-    await page.locator('#standing', { hasText: `${follower} leads term` }).waitFor();
-    await card(page, follower).locator('.role', { hasText: 'leader' }).waitFor();
+    await button(page, other, 'Resume').click();
+    await page.locator('#standing', { hasText: / leads term / }).waitFor();
+    expect(await secondsLeft(page, 'nightly')).toBeGreaterThanOrEqual(left - 5);
+    for (const node of [follower, other])
+      await card(page, node)
+        .locator('.role', { hasText: /follower|leader/ })
+        .waitFor();
+    const [to = ''] = ['n1', 'n2', 'n3'].filter((node) => node !== leader).slice((await leaderOn(page)) === follower ? 1 : 0);
+    await button(page, to, 'Make leader').click();
+    await page.locator('#standing', { hasText: `${to} leads term` }).waitFor();
+    await card(page, to).locator('.role', { hasText: 'leader' }).waitFor();
     expect(faults).toEqual([]);
     await page.context().close();
   });
