@@ -11,7 +11,7 @@ import { type Ending, Renewal, type RenewalOptions } from './renewal.ts';
 import { Session, type SessionClaimOptions } from './session.ts';
 import { waitInPieces } from './waits.ts';
 import { type WatchEvent, type WatchOptions, watch } from './watch.ts';
-import { WorkerRenewal } from './worker-renewal.ts';
+import { requireThreads, WorkerRenewal } from './worker-renewal.ts';
 
 export interface ClientOptions extends CallerOptions {
   /**
@@ -75,16 +75,18 @@ export class LeaseholdClient {
    * and `fence` when another has it, also after `waitMs`.
    */
   async claim(name: string | LeaseName, options: ClaimOptions): Promise<HeldLease> {
-    const { holder, durationMs, waitMs = 0, signal } = options;
+    const { holder, durationMs, waitMs = 0, worker, signal } = options;
+    if (worker !== undefined) requireThreads();
     const key = parseLeaseName(name);
     const { claim, sentAtMs } = await this.#claim(key, { holder, durationMs }, durationMs, waitMs, signal);
     const lease = this.#heldLease(key, claim);
-    return await this.#keep(lease, { call: extendCall(key, claim, durationMs), durationMs, sentAtMs }, options.worker ?? null);
+    return await this.#keep(lease, { call: extendCall(key, claim, durationMs), durationMs, sentAtMs }, worker ?? null);
   }
 
   /** Opens a session: a lease by which many claims live, renewed once for all of them. */
   async session(options: OpenSessionOptions): Promise<Session> {
     const { holder, ttlMs, worker, signal } = options;
+    if (worker !== undefined) requireThreads();
     const sentAtMs = this.#clock.now();
     const reply = await this.#caller.call({ method: 'POST', path: '/v1/lessor/leases', body: { ttlMs }, effect: 'keyed', signal });
     const { id } = reply.body as { id: string };

@@ -60,11 +60,9 @@ export class WorkerRenewal implements Keeper {
     this.#awaitDeadline();
   }
 
-  /** Starts the thread. Throws `TypeError` where there are no threads of Node's kind. */
+  /** Starts the thread. Throws as {@link requireThreads}. */
   static async start(work: Omit<RenewalWork, 'memory'>, ended: (ending: Ending) => void): Promise<WorkerRenewal> {
-    // Not imported: a bundler for browsers would follow that, and stop.
-    const threads = globalThis.process?.getBuiltinModule?.('node:worker_threads');
-    if (threads === undefined) throw new TypeError('renewal in a worker thread needs Node');
+    const threads = requireThreads();
     const whole: RenewalWork = { ...work, memory: SharedTenure.memory(work.sentAtMs + work.durationMs - work.marginMs, systemClock.now()) };
     // None of the program's own flags: some of them (`--input-type`) are not for files.
     const worker = new threads.Worker(new URL('./renewal-worker.js', import.meta.url), { workerData: whole, execArgv: [] });
@@ -112,6 +110,14 @@ export class WorkerRenewal implements Keeper {
     void this.#worker.terminate();
     this.#ended(ending);
   }
+}
+
+/** Throws `TypeError` where there are no threads of Node's kind. */
+export function requireThreads(): typeof import('node:worker_threads') {
+  // Not imported: a bundler for browsers would follow that, and stop.
+  const threads = globalThis.process?.getBuiltinModule?.('node:worker_threads');
+  if (threads === undefined) throw new TypeError('renewal in a worker thread needs Node');
+  return threads;
 }
 
 function revived(error: RenewalEnded['error']): LeaseholdError | null {

@@ -2,8 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { LeaseholdClient } from '../../src/client/client.ts';
+import { systemClock } from '../../src/client/clock.ts';
 import { LeaseholdError, LeaseLostError } from '../../src/client/errors.ts';
+import { HeldLease } from '../../src/client/held-lease.ts';
+import { HttpCaller } from '../../src/client/http.ts';
 import { parseLeaseName } from '../../src/client/names.ts';
+import type { Ending } from '../../src/client/renewal.ts';
 import { start } from '../api/harness.ts';
 import type { LocalService } from '../api/local-service.ts';
 import { problem, StubServer } from '../cli/stub-server.ts';
@@ -126,6 +130,17 @@ describe('a gate', () => {
     expect(service.applied).toHaveLength(before);
   });
 
+  test('ends a request that is under way when the lease is lost', async () => {
+    const { client } = await cluster();
+    const silent = await StubServer.start('silent');
+    onTestFinished(() => silent.stop());
+    const lease = await client.claim(NAME, { holder: 'worker-1', durationMs: LONG_MS });
+    const request = thrown(lease.fetch(silent.url, { method: 'PUT', body: '{}' }));
+    await expect.poll(() => silent.requests.length).toBe(1);
+    await lease.release();
+    expect(await request).toMatchObject({ reason: 'released' });
+  });
+
   test('travels with fetch as lease-if, beside another one', async () => {
     const { client, url } = await cluster();
     const one = await client.claim('jobs/prod/a%2Fb', { holder: 'w;1', durationMs: LONG_MS });
@@ -139,6 +154,21 @@ describe('a gate', () => {
   });
 });
 
+test('what its keeper says is lost is so at once, before any timer', () => {
+  const caller = new HttpCaller({ endpoints: ['http://127.0.0.1:7801'] });
+  const options = { caller, clock: systemClock, fetch, name: parseLeaseName(NAME), holder: 'worker-1', fence: 7, session: null };
+  let ending: Ending | null = null;
+  const lease = new HeldLease(options).keptBy({ heldUntilMs: 0, ending: () => ending, release: () => {} });
+  lease.assertHeld();
+  ending = { reason: 'stalled', error: null };
+  expect(lease.signal.aborted).toBe(false);
+  expect(() => lease.assertHeld()).toThrow(LeaseLostError);
+  expect(lease.signal.reason).toMatchObject({
+    reason: 'stalled',
+    message: expect.stringContaining('jobs/prod/nightly (worker-1, fence 7)'),
+  });
+});
+
 describe('a session', () => {
   test('keeps many claims by one renewal, and its end is theirs', async () => {
     const { client, service } = await cluster();
@@ -148,6 +178,7 @@ describe('a session', () => {
     expect(service.applied.some(({ kind }) => kind === 'extend')).toBe(false);
     for (const lease of leases) lease.assertHeld();
     await leases[0]?.release();
+    expect(leases[0]?.lost).toMatchObject({ reason: 'released' });
     leases[1]?.assertHeld();
     await session.release();
     expect(leases[1]?.signal.reason).toMatchObject({ reason: 'released' });

@@ -80,7 +80,7 @@ const PAGE_PROGRAM = `(async () => {
   const inThread = client.claim('jobs/prod/thread', { holder: 'page', durationMs: 1_000, worker: { maxStallMs: 500 } });
   const threaded = await inThread.then(() => 'granted', (error) => error.message);
   await lease.release();
-  return { holder, after: await client.get('jobs/prod/page'), threaded };
+  return { holder, after: [await client.get('jobs/prod/page'), await client.get('jobs/prod/thread')], threaded };
 })()`;
 
 let packed: Packed;
@@ -179,7 +179,11 @@ describe('a node that the package’s own program runs', () => {
     try {
       const page = await browser.newPage();
       await page.goto(site.url);
-      expect(await page.evaluate(PAGE_PROGRAM)).toEqual({ holder: 'page', after: null, threaded: 'renewal in a worker thread needs Node' });
+      expect(await page.evaluate(PAGE_PROGRAM)).toEqual({
+        holder: 'page',
+        after: [null, null],
+        threaded: 'renewal in a worker thread needs Node',
+      });
     } finally {
       await browser.close();
       await site.close();

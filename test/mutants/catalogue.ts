@@ -1,4 +1,5 @@
 // All planted faults, list by list.
+import { CLIENT_FAULTS } from './client.ts';
 import { COMMAND_LINE } from './command-line.ts';
 import { DASHBOARD } from './dashboard.ts';
 import { HISTORY_FAULTS } from './history.ts';
@@ -23,5 +24,6 @@ export const CATALOGUE: readonly Mutant[] = [
   ...HISTORY_FAULTS,
   ...DASHBOARD,
   ...OPERATION,
+  ...CLIENT_FAULTS,
   ...COMMAND_LINE,
 ];
