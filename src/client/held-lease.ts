@@ -73,7 +73,7 @@ export class HeldLease extends Holding {
     const given = init.signal ?? (input instanceof Request ? input.signal : null);
     const abort = new LinkedAbort(given ?? undefined, this.signal);
     try {
-      return await this.#fetch(input, { ...init, headers, signal: abort.signal });
+      return await abort.race(this.#fetch(input, { ...init, headers, signal: abort.signal }));
     } finally {
       // The head of an answer tells what was decided; its body may be read to the end.
       abort.unlink();

@@ -4,6 +4,7 @@ import { type ClientClock, sleep } from './clock.ts';
 import { LeaseholdError } from './errors.ts';
 import { EventStream, type StreamEvent } from './event-stream.ts';
 import type { HttpCaller, OpenAnswer } from './http.ts';
+import { LinkedAbort } from './linked-abort.ts';
 
 /**
  * What a watch gives; `type` tells which of the shapes it is. `id` (`<index>.<position>`) resumes behind this event, on any node. A `reset`
@@ -63,7 +64,8 @@ export async function* watch(caller: HttpCaller, clock: ClientClock, options: Wa
       answer?.close();
     }
     caller.preferAnother();
-    await sleep(clock, pauseMs, signal);
+    const abort = new LinkedAbort(signal);
+    await sleep(clock, pauseMs, abort.signal).finally(() => abort.unlink());
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
   }
 }

@@ -141,6 +141,17 @@ describe('a gate', () => {
     expect(await request).toMatchObject({ reason: 'released' });
   });
 
+  test('ends a fetch with the tenure, also one that has lost sight of its signal', async () => {
+    const { service, url } = await cluster();
+    const deaf: typeof fetch = (input, init) => (String(input).endsWith('/slow') ? new Promise(() => {}) : fetch(input, init));
+    const client = new LeaseholdClient({ endpoints: [url], patienceMs: 0, fetch: deaf });
+    onTestFinished(() => client.close());
+    const lease = await client.claim(NAME, { holder: 'worker-1', durationMs: 300 });
+    const write = lease.fetch(`${url}/slow`);
+    service.advance(10_000);
+    await expect(write).rejects.toMatchObject({ code: 'not-held', reason: 'ended' });
+  });
+
   test('travels with fetch as lease-if, beside another one', async () => {
     const { client, url } = await cluster();
     const one = await client.claim('jobs/prod/a%2Fb', { holder: 'w;1', durationMs: LONG_MS });

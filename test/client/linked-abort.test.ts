@@ -52,3 +52,23 @@ test('a program with many calls under way, on one client and under one signal, i
   expect(listeners(signal)).toBe(0);
   client.close();
 });
+
+test('a program with many watches that wait for a cluster to come back is not warned of a leak', async () => {
+  const warnings: Error[] = [];
+  const warn = (warning: Error): number => warnings.push(warning);
+  process.on('warning', warn);
+  onTestFinished(() => {
+    process.off('warning', warn);
+  });
+  const client = new LeaseholdClient({ endpoints: ['http://127.0.0.1:9'], fetch: () => Promise.reject(new TypeError('nobody there')) });
+  const over = new AbortController();
+  const watches = Array.from({ length: 30 }, () => client.watch({ signal: over.signal }).next());
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const waiting = listeners(over.signal);
+  over.abort('enough');
+  expect((await Promise.allSettled(watches)).every((end) => end.status === 'rejected' && end.reason === 'enough')).toBe(true);
+  expect(waiting).toBe(1);
+  expect(warnings).toEqual([]);
+  expect(listeners(over.signal)).toBe(0);
+  client.close();
+});
