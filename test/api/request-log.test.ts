@@ -55,3 +55,9 @@ test('without being asked the server says nothing of a request', async () => {
   await call('GET', '/v1/nothing');
   expect(lines).toEqual([]);
 });
+
+test('a name with control characters, which is refused, cannot make a second line or speak to a terminal', async () => {
+  const { lines, call } = start(true);
+  await call('PUT', '/v1/leases/ns/m/l%0An1%20leads%20term%207%1B%5B2J%E2%80%A8', { holder: 'alice', durationMs: 60_000 });
+  expect(lines.map(({ text, status }) => [status, /[\p{Cc}\u2028\u2029]/u.test(text)])).toEqual([[400, false]]);
+});
