@@ -85,7 +85,10 @@ export class MemberChanges {
     this.#carryOut(decision, { mayCreate: false, force: false, answer: null });
   }
 
-  /** A change was applied here. A removal is answered by the change that follows it: before, the member that goes may be needed. */
+  /**
+   * A change was applied here. One by which a member leaves, alone or for another that votes from now on, is answered by the change that
+   * follows the last step of it: before, the member that goes may be needed.
+   */
   applied(index: Index, term: Term): void {
     this.#isSealing = false;
     const underWay = this.#underWay;
@@ -96,7 +99,8 @@ export class MemberChanges {
     }
     underWay.isMade = true;
     const { member, created, force, answer } = underWay;
-    if (!force && this.#host.roster().leaving.some(({ node }) => node === member.node)) return;
+    const isLeaving = this.#raft.conf.votersOutgoing.length > 0 || this.#host.roster().leaving.length > 0;
+    if (isLeaving && !force) return;
     this.#underWay = null;
     answer?.({ kind: 'done', member, voter: this.#raft.conf.voters.includes(member.node), created, index: underWay.index });
   }

@@ -25,7 +25,10 @@ export class PrimaryLessor {
   /** Lease time for which the timer is set. */
   #timerDeadlineMs = Number.POSITIVE_INFINITY;
 
-  /** `extendMs`: on top of what remains of every lease after a promotion, and the most that lease time moves in one step. */
+  /**
+   * `extendMs`: on top of what remains of every lease after a promotion; also the most that lease time moves in one step, and that the
+   * lessor rests between two full batches of ends.
+   */
   constructor(clock: Clock, host: LessorHost, extendMs: number, maxBatch: number) {
     this.#clock = clock;
     this.#host = host;
@@ -114,9 +117,10 @@ export class PrimaryLessor {
     const term = this.#primaryTerm;
     const startMs = this.#clock.now();
     this.#host.propose({ kind: 'expire', term, items }, () => {
-      // A full batch tells of many more: half of the time is left to everybody else, so that claims go on while they are worked off.
+      // A full batch tells of many more: half of the time is left to everybody else, so that claims go on while they are worked off. But
+      // no more than a promotion grants: the process may have been stopped meanwhile.
       if (items.length < this.#maxBatch) this.#proposed(term);
-      else this.#clock.after(this.#clock.now() - startMs, () => this.#proposed(term));
+      else this.#clock.after(Math.min(this.#clock.now() - startMs, this.#extendMs), () => this.#proposed(term));
     });
   }
 

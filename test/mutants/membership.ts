@@ -80,8 +80,15 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'a removal is answered before the members it leaves have committed anything',
     file: 'replica/member-changes.ts',
-    find: 'if (!force && this.#host.roster().leaving',
-    replace: 'if (false && this.#host.roster().leaving',
+    find: 'if (isLeaving && !force) return;',
+    replace: '',
+    suites: [NODES],
+  },
+  {
+    title: 'a replacement is answered while the replaced member can still be needed',
+    file: 'replica/member-changes.ts',
+    find: 'this.#raft.conf.votersOutgoing.length > 0 || this.#host.roster().leaving.length > 0;\n',
+    replace: 'this.#host.roster().leaving.some(({ node }) => node === member.node);\n',
     suites: [NODES],
   },
   {

@@ -166,6 +166,21 @@ describe('once a removal is answered, the vote of the member that went is never 
     }
   });
 
+  test('nor that of a member that was replaced', () => {
+    const world = new MemberWorld(11);
+    const leader = world.leader ?? '';
+    const [first = '', old = ''] = followersOf(world);
+    expect(world.remove(first)).toMatchObject({ ok: true });
+    world.join('n4', { replaces: old, promote: false });
+    world.load(500);
+    world.pass(1_000);
+    expect(world.change(leader, { kind: 'promote', id: 'n4', force: false })).toMatchObject({ ok: true, member: { voter: true } });
+    world.crash(old);
+    world.pass(2_000);
+    world.until('a leader', () => world.leader !== null);
+    expect(world.members).toBe([leader, 'n4'].sort().join(' '));
+  });
+
   test('until then it votes, and knows nothing of its end', () => {
     const world = new MemberWorld(7);
     const [leader = '', slow = '', gone = ''] = [world.leader ?? '', ...followersOf(world)];

@@ -35,6 +35,32 @@ function aheadOfAll(): { lessor: PrimaryLessor; pass: (ms: number) => void; repl
   return { lessor, pass, replaceState };
 }
 
+test('a process that was stopped while many leases ended does not rest for as long again', () => {
+  const scheduler = new Scheduler();
+  const state = new StateMachine({ vacated: () => {} });
+  for (const id of ['1', '2']) state.apply({ index: Number(id), term: 1, timeMs: 0 }, toTuple({ kind: 'grant', id, ttlMs: 100 }));
+  const proposals: (() => void)[] = [];
+  const clock = {
+    now: () => scheduler.nowMs,
+    after: (ms: number, run: () => void) => scheduler.after(ms, run),
+    soon: (run: () => void) => void scheduler.after(0, run),
+  };
+  const lessor = new PrimaryLessor(clock, { state: () => state, propose: (_command, done) => proposals.push(done) }, EXTEND_MS, 1);
+  const pass = (ms: number): void => scheduler.runUntil(scheduler.nowMs + ms, () => false);
+  lessor.elected(0);
+  lessor.promote(1);
+  for (let ms = 0; ms < 1_000; ms += 50) {
+    pass(50);
+    lessor.tick();
+  }
+  expect(proposals).toHaveLength(1);
+  pass(60_000);
+  proposals[0]?.();
+  expect(proposals).toHaveLength(1);
+  pass(EXTEND_MS + 1);
+  expect(proposals).toHaveLength(2);
+});
+
 describe('a leader that is deposed and leads again', () => {
   test('goes on from the stamp of its successor, also when that came in the same turn as the news of it', () => {
     const { lessor, pass } = aheadOfAll();
