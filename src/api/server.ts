@@ -13,6 +13,7 @@ import { parseJson } from './body.ts';
 import { clusterRoutes } from './cluster-routes.ts';
 import { type Dashboard, dashboardRoutes } from './dashboard-routes.ts';
 import { ApiError, answerUnreadable, invalidArgument, sendError, sendProblem } from './errors.ts';
+import { refuseForeignPages } from './foreign-pages.ts';
 import { healthRoutes, LIVE_URL } from './health-routes.ts';
 import { historyRoutes } from './history-routes.ts';
 import { KnownPaths } from './known-paths.ts';
@@ -130,6 +131,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   fastify.setErrorHandler((error, request, reply) => sendError(service, reply, error, log, request.routeOptions.bodyLimit));
   fastify.decorateReply('problemCode', null);
   traceRequests(fastify);
+  refuseForeignPages(fastify);
   readJsonBodies(fastify);
   checkLeaseNames(fastify);
   checkRequests(fastify, api);

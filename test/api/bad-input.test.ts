@@ -184,6 +184,10 @@ const HEADERS: readonly Case[] = [
     (header): Case => [`if-match: ${header}`, 'PUT', '/v1/kv/k', withHeaders({ 'if-match': header })],
   ),
   ['if-none-match with a revision', 'PUT', '/v1/kv/k', withHeaders({ 'if-none-match': '"1"' })],
+  ...['cross-site', 'same-site'].map(
+    (site): Case => [`a page of another origin (${site})`, 'POST', '/v1/cluster/transfer', { headers: { 'sec-fetch-site': site } }],
+  ),
+  ['a page of another origin, with a body', 'PUT', L, withHeaders({ 'sec-fetch-site': 'cross-site' }, CLAIM)],
   ['if-match and if-none-match', 'DELETE', '/v1/kv/k', withHeaders({ 'if-match': '"1"', 'if-none-match': '*' }, {})],
 ];
 
