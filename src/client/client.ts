@@ -207,9 +207,9 @@ export class LeaseholdClient {
     const marginMs = this.#marginMs ?? Math.min(durationMs * MARGIN_SHARE, MARGIN_MAX_MS);
     const ended = (ending: Ending): void => held.end(ending);
     if (worker != null) {
-      const { endpoints } = this.#caller;
+      const { endpoints, closed } = this.#caller;
       const { maxStallMs } = worker;
-      return held.keptBy(await WorkerRenewal.start({ endpoints, call, durationMs, marginMs, sentAtMs, maxStallMs }, ended)) as Held;
+      return held.keptBy(await WorkerRenewal.start({ endpoints, call, durationMs, marginMs, sentAtMs, maxStallMs }, closed, ended)) as Held;
     }
     const renew: RenewalOptions['renew'] = async (attemptMs, patienceMs, signal) => {
       await this.#caller.call({ ...call, attemptMs, patienceMs, signal });

@@ -91,6 +91,8 @@ export class HttpCaller {
   readonly #clock: ClientClock;
   /** Ends the calls under way. */
   readonly #closed = new AbortController();
+  /** Aborts with {@link close}. */
+  readonly closed: AbortSignal = this.#closed.signal;
   #preferred = 0;
 
   constructor(options: CallerOptions) {

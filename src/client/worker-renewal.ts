@@ -3,6 +3,7 @@ import type { Worker } from 'node:worker_threads';
 import { type ClientClock, systemClock } from './clock.ts';
 import { LeaseholdError, type LossReason } from './errors.ts';
 import type { Call } from './http.ts';
+import { LinkedAbort } from './linked-abort.ts';
 import { type Ending, type Keeper, STALL_MS } from './renewal.ts';
 import { SharedTenure } from './shared-tenure.ts';
 
@@ -42,11 +43,17 @@ export class WorkerRenewal implements Keeper {
   #ending: Ending | null = null;
   #cancelDeadline: () => void = () => {};
   #cancelSign: () => void = () => {};
+  readonly #closed: LinkedAbort;
 
-  private constructor(worker: Worker, work: RenewalWork, ended: (ending: Ending) => void) {
+  private constructor(worker: Worker, work: RenewalWork, closed: AbortSignal, ended: (ending: Ending) => void) {
     this.#tenure = new SharedTenure(work.memory);
     this.#worker = worker;
     this.#ended = ended;
+    // The thread has a caller of its own, which nobody closes. What is held ends when its time is up.
+    this.#closed = new LinkedAbort(closed);
+    const stop = (): void => void worker.terminate();
+    if (this.#closed.isAborted) stop();
+    else this.#closed.signal.addEventListener('abort', stop);
     worker.on('message', (word: RenewalWord) => {
       if (word !== 'started') this.#end({ reason: word.reason, error: revived(word.error) });
     });
@@ -60,8 +67,8 @@ export class WorkerRenewal implements Keeper {
     this.#awaitDeadline();
   }
 
-  /** Starts the thread. Throws as {@link requireThreads}. */
-  static async start(work: Omit<RenewalWork, 'memory'>, ended: (ending: Ending) => void): Promise<WorkerRenewal> {
+  /** Starts the thread, which renews no more once `closed` aborts. Throws as {@link requireThreads}. */
+  static async start(work: Omit<RenewalWork, 'memory'>, closed: AbortSignal, ended: (ending: Ending) => void): Promise<WorkerRenewal> {
     const threads = requireThreads();
     const whole: RenewalWork = { ...work, memory: SharedTenure.memory(work.sentAtMs + work.durationMs - work.marginMs, systemClock.now()) };
     // None of the program's own flags: some of them (`--input-type`) are not for files.
@@ -71,7 +78,7 @@ export class WorkerRenewal implements Keeper {
       worker.once('error', reject);
     });
     worker.removeAllListeners();
-    return new WorkerRenewal(worker, whole, ended);
+    return new WorkerRenewal(worker, whole, closed, ended);
   }
 
   get heldUntilMs(): number {
@@ -107,6 +114,7 @@ export class WorkerRenewal implements Keeper {
     this.#ending = ending;
     this.#cancelDeadline();
     this.#cancelSign();
+    this.#closed.unlink();
     void this.#worker.terminate();
     this.#ended(ending);
   }

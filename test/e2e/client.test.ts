@@ -124,3 +124,16 @@ test('a program that has released and closed ends by itself', async () => {
   );
   expect(performance.now() - began).toBeLessThan(30_000);
 });
+
+test('what a closed client held ends when its time is up, renewed in a worker thread or not, and the program with it', async () => {
+  const lines = await told(`
+    const held = [];
+    for (const [name, worker] of [['here', undefined], ['there', { maxStallMs: 60_000 }]])
+      held.push(await client.claim('demo/main/closed-' + name, { holder: 'w', durationMs: 1500, worker }));
+    const both = held.map(({ signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve(signal.reason.reason))));
+    client.close();
+    setTimeout(() => process.exit(3), 15_000).unref();
+    tell(await Promise.all(both));
+  `);
+  expect(lines).toEqual([['not-confirmed', 'not-confirmed']]);
+});
