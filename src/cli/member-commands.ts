@@ -77,13 +77,19 @@ export function addMemberCommands(program: Command, io: Io, finish: Finish): voi
     });
   });
 
-  async function addMember(command: Command, id: string, flags: NewcomerFlags, more: Record<string, unknown>): Promise<void> {
+  async function addMember(
+    command: Command,
+    id: string,
+    flags: NewcomerFlags,
+    more: { readonly promote?: boolean; readonly replaces?: string },
+  ): Promise<void> {
     await runSession(io, finish, command, id, async (session) => {
       const { peer, http, force, wait } = flags;
       const body = { id, peer: addressText(peer), ...(http === undefined ? {} : { http: addressText(http) }), ...more };
       const reply = await session.call({ method: 'POST', path: MEMBER_PATH, query: forced(force), body, effect: 'repeatable' });
       const added = reply.body as MemberReply;
-      if (wait > 0) await session.progress.during(`waits until ${id} votes`, wait, () => untilVoter(session, id, wait));
+      if (wait > 0)
+        await session.progress.during(`waits until ${id} votes`, wait, () => untilVoter(session, id, more.replaces ?? null, wait));
       const next = wait > 0 ? 'it votes' : `start it: leasehold node --id ${id} --peer ${added.peer} … --join ${reply.endpoint}`;
       session.print(added, [`${id} is member number ${added.number}; ${next}`]);
       return DONE;
@@ -123,12 +129,15 @@ async function patiently(session: Session, call: Call, waitMs: number): Promise<
   }
 }
 
-async function untilVoter(session: Session, id: string, waitMs: number): Promise<void> {
+/** In a replacement the old member counts as well until it is no member any more: ended before, it could keep the change from being made. */
+async function untilVoter(session: Session, id: string, replaced: string | null, waitMs: number): Promise<void> {
   const until = performance.now() + waitMs;
   for (;;) {
     const reply = await session.call({ method: 'GET', path: '/v1/cluster', effect: 'none' });
-    const member = (reply.body as ClusterReply).members.find((each) => each.id === id);
-    if (member?.voter) return;
+    const { members } = reply.body as ClusterReply;
+    const member = members.find((each) => each.id === id);
+    const isOldThere = members.some((each) => each.id === replaced);
+    if (member?.voter && !isOldThere) return;
     // How much of the state it has is known; how long the rest of the log takes is not.
     const percent = member?.snapshot?.percent ?? null;
     session.progress.tell({
@@ -140,7 +149,9 @@ async function untilVoter(session: Session, id: string, waitMs: number): Promise
         'conflict',
         null,
         'refused',
-        `${id} is a member, but does not vote yet: is it running, and has it caught up?`,
+        member?.voter
+          ? `${id} votes, but ${replaced} is still a member: leave it running`
+          : `${id} is a member, but does not vote yet: is it running, and has it caught up?`,
       );
     await sleep(LOOK_MS);
   }

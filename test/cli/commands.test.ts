@@ -219,6 +219,18 @@ describe('output', () => {
     ]);
     expect(code).toBe(0);
   });
+
+  test('a replacement is waited for until the old member is none any more: until then its vote may be needed', async () => {
+    const member = (id: string) => ({ id, http: '', peer: '', role: 'follower', voter: true, reachable: true, snapshot: null });
+    const view = (...ids: string[]): StubAnswer => ({ status: 200, body: { node: 'n1', members: ids.map(member) } });
+    const added: StubAnswer = { status: 201, body: { id: 'n4', number: 4, peer: 'h:4', http: '', voter: false } };
+    const replace = ['member', 'replace', 'n2', '--with', 'n4', '--peer', 'h:4', '--wait'];
+    const { out, requests } = await against([added, view('n1', 'n2', 'n4'), view('n1', 'n4')], ...replace, '20s');
+    expect(out).toBe('n4 is member number 4; it votes');
+    expect(requests).toHaveLength(3);
+    const { code, err } = await against([added, view('n1', 'n2', 'n4')], ...replace, '1ms');
+    expect([code, err]).toEqual([1, expect.stringContaining('n4 votes, but n2 is still a member: leave it running')]);
+  });
 });
 
 describe('exit codes', () => {
