@@ -1,4 +1,5 @@
 // Keeps the pages of other sites from changing anything: whoever runs a browser on a machine that reaches the cluster visits strangers with it.
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { ApiError } from './errors.ts';
 
@@ -8,12 +9,11 @@ const READING = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
  * Refuses what a page of another origin wants changed. A browser asks first for most of that, and is told no; but a POST without a body
- * it sends at once, and that is enough to move leadership. What is no browser sends no such header.
+ * it sends at once, and that is enough to move leadership. What is no browser sends neither header.
  */
 export function refuseForeignPages(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, _reply, done) => {
-    const site = request.headers['sec-fetch-site'];
-    const isForeign = !READING.has(request.method) && typeof site === 'string' && FOREIGN.has(site);
+    const isForeign = !READING.has(request.method) && isFromElsewhere(request.headers);
     done(
       isForeign
         ? new ApiError(
@@ -23,4 +23,10 @@ export function refuseForeignPages(fastify: FastifyInstance): void {
         : undefined,
     );
   });
+}
+
+/** The site is said only to https and to this machine's own addresses. To others a browser tells the origin, of all that is no read. */
+function isFromElsewhere({ 'sec-fetch-site': site, origin, host }: IncomingHttpHeaders): boolean {
+  if (typeof site === 'string') return FOREIGN.has(site);
+  return origin !== undefined && origin.replace(/^https?:\/\//, '') !== host;
 }
