@@ -66,7 +66,7 @@ export abstract class Holding {
 
   /**
    * Gives it back. From the call on it counts as lost, with the reason `released`. Settles when the cluster has ended it, or had before;
-   * throws `LeaseholdError` when that cannot be told, and then it ends by itself.
+   * throws `LeaseholdError` when that cannot be told, and then it ends by itself: with its duration, or the session by which it lives.
    */
   async release(): Promise<void> {
     if (this.keeper === null) return;
