@@ -3,7 +3,7 @@ import type { ClaimList, ClaimShape } from '../contract/claims.ts';
 import type { ClusterReply } from '../contract/cluster.ts';
 import { type ClientClock, systemClock } from './clock.ts';
 import { LeaseholdError } from './errors.ts';
-import { HeldLease } from './held-lease.ts';
+import { HeldLease, releaseCall } from './held-lease.ts';
 import { type Call, type CallerOptions, HttpCaller } from './http.ts';
 import { KeyValueStore, type ReadOptions } from './kv.ts';
 import { type LeaseName, leasePath, parseLeaseName, pathOf } from './names.ts';
@@ -193,7 +193,11 @@ export class LeaseholdClient {
         await this.#caller.call({ ...extendCall(key, claim, durationMs), signal });
         return { claim, sentAtMs: confirmedAtMs };
       } catch (error) {
-        if (!(error instanceof LeaseholdError && error.code === 'not-held') || this.#clock.now() >= untilMs) throw error;
+        const isOver = error instanceof LeaseholdError && error.code === 'not-held';
+        if (isOver && this.#clock.now() < untilMs) continue;
+        // Nobody is handed what was just granted, so it is not to keep others out for its whole duration.
+        if (!isOver && reply.status === 201) this.#caller.call(releaseCall(key, claim)).catch(() => {});
+        throw error;
       }
     }
   }

@@ -1,7 +1,7 @@
 // A lease in its holder's hands: its fence, and the gate for writes.
 import type { ClientClock } from './clock.ts';
 import { Holding } from './holding.ts';
-import type { HttpCaller } from './http.ts';
+import type { Call, HttpCaller } from './http.ts';
 import { LinkedAbort } from './linked-abort.ts';
 import { type LeaseName, leaseIf, leaseNameText, leasePath } from './names.ts';
 
@@ -44,7 +44,7 @@ export class HeldLease extends Holding {
       caller,
       clock,
       title: `${leaseNameText(name)} (${holder}, fence ${fence})`,
-      giveBack: { method: 'DELETE', path: leasePath(name), query: { holder, fence }, effect: 'repeatable' },
+      giveBack: releaseCall(name, { holder, fence }),
       goneCode: 'not-held',
     });
     this.name = name;
@@ -79,4 +79,9 @@ export class HeldLease extends Holding {
       abort.unlink();
     }
   }
+}
+
+/** The call that gives one tenure back. */
+export function releaseCall(name: LeaseName, { holder, fence }: { readonly holder: string; readonly fence: number }): Call {
+  return { method: 'DELETE', path: leasePath(name), query: { holder, fence }, effect: 'repeatable' };
 }

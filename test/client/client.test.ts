@@ -79,6 +79,25 @@ describe('a claim', () => {
     await held.release();
   });
 
+  test('that is aborted when it has been granted, but not handed out yet, is given back', async () => {
+    const { client, url } = await cluster();
+    const controller = new AbortController();
+    const slow: typeof fetch = (input, init) => {
+      if (!String(input).endsWith('/extend')) return fetch(input, init);
+      controller.abort('changed my mind');
+      return new Promise(() => {});
+    };
+    const other = new LeaseholdClient({ endpoints: [url], patienceMs: 0, fetch: slow });
+    onTestFinished(() => other.close());
+    const first = await client.claim(NAME, { holder: 'worker-1', durationMs: LONG_MS });
+    const second = other.claim(NAME, { holder: 'worker-2', durationMs: 1_000, waitMs: 30_000, signal: controller.signal });
+    const refused = expect(second).rejects.toBe('changed my mind');
+    await sleep(500);
+    await first.release();
+    await refused;
+    await expect.poll(() => client.get(NAME), { timeout: 10_000 }).toBeNull();
+  });
+
   test('renews itself with its fence, and aborts with the facts when the cluster ends its tenure', async () => {
     const { client, service } = await cluster();
     const lease = await client.claim(NAME, { holder: 'worker-1', durationMs: 300 });
