@@ -213,7 +213,14 @@ export class LeaseholdClient {
     if (worker != null) {
       const { endpoints, closed } = this.#caller;
       const { maxStallMs } = worker;
-      return held.keptBy(await WorkerRenewal.start({ endpoints, call, durationMs, marginMs, sentAtMs, maxStallMs }, closed, ended)) as Held;
+      try {
+        return held.keptBy(
+          await WorkerRenewal.start({ endpoints, call, durationMs, marginMs, sentAtMs, maxStallMs }, closed, ended),
+        ) as Held;
+      } catch (error) {
+        await held.release().catch(() => {});
+        throw error;
+      }
     }
     const renew: RenewalOptions['renew'] = async (attemptMs, patienceMs, signal) => {
       await this.#caller.call({ ...call, attemptMs, patienceMs, signal });

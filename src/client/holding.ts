@@ -69,8 +69,7 @@ export abstract class Holding {
    * throws `LeaseholdError` when that cannot be told, and then it ends by itself: with its duration, or the session by which it lives.
    */
   async release(): Promise<void> {
-    if (this.keeper === null) return;
-    this.keeper.release();
+    this.keeper?.release();
     this.end({ reason: 'released', error: null });
     const { caller, giveBack, goneCode } = this.#options;
     try {

@@ -98,6 +98,16 @@ describe('a claim', () => {
     await expect.poll(() => client.get(NAME), { timeout: 10_000 }).toBeNull();
   });
 
+  test('whose worker thread cannot be started is given back, and so is a session', async () => {
+    const { client, service } = await cluster();
+    // There is a file to run in the built package alone.
+    const worker = { maxStallMs: 1_000 };
+    await expect(client.claim(NAME, { holder: 'worker-1', durationMs: LONG_MS, worker })).rejects.toThrow('renewal-worker');
+    expect(await client.get(NAME)).toBeNull();
+    await expect(client.session({ holder: 'worker-1', ttlMs: LONG_MS, worker })).rejects.toThrow('renewal-worker');
+    expect(service.applied.at(-1)).toMatchObject({ kind: 'revoke' });
+  });
+
   test('renews itself with its fence, and aborts with the facts when the cluster ends its tenure', async () => {
     const { client, service } = await cluster();
     const lease = await client.claim(NAME, { holder: 'worker-1', durationMs: 300 });
