@@ -133,9 +133,9 @@ async function closeInOrder(replica: Replica, closeServer: () => Promise<void>):
 
 /** Every name that the saved list of members, or a change of it in the log, has. */
 function namesIn({ recovered }: LogStore, { seat }: Enrolment): string[] {
-  const { members } = Roster.decode(recovered.image.roster, seat.founders, codec);
+  const { members, leaving } = Roster.decode(recovered.image.roster, seat.founders, codec);
   const added = recovered.entries.flatMap((entry) => (entry.kind === 'conf-change' ? decodePuts(entry.change.context, codec) : []));
-  return [...members, ...added].map((member) => member.name);
+  return [...members, ...leaving, ...added].map((member) => member.name);
 }
 
 /** Puts what an operator wants to see into lines; that nobody leads is news only where somebody did. */
