@@ -1,4 +1,5 @@
 // `leasehold node`: one node, from its flags to its last line. The only command that builds a real node.
+import { setFlagsFromString } from 'node:v8';
 import { type Command, Option } from 'commander';
 import { addressText, type NodeConfig } from '../config.ts';
 import type { LogFields, LogLevel } from '../log.ts';
@@ -8,6 +9,13 @@ import { EXIT } from './exit-codes.ts';
 import { logLines } from './log-lines.ts';
 import type { Finish, Io } from './session.ts';
 import { UsageError } from './values.ts';
+
+/**
+ * V8 marks a heap in small steps, some of them as tasks, and Node runs all tasks that wait before it goes on with its event loop. With a
+ * million leases that kept a node from everything else for 90 to 500 ms; without the tasks, where allocation alone makes V8 take
+ * its steps, for less than 50 (bench/README.md, `big-state`).
+ */
+const MARKING_WITHOUT_TASKS = '--no-incremental-marking-task';
 
 /** A node that has not stopped by then is ended: its peers have long stopped waiting for it. */
 const STOP_MS = 15_000;
@@ -62,6 +70,7 @@ async function runNode(config: NodeConfig, settings: EffectiveSettings<'node'>, 
     complain(`a fault in the program ended this node: ${error?.stack ?? String(error)}`);
     process.exit(EXIT.refused);
   });
+  setFlagsFromString(MARKING_WITHOUT_TASKS);
   const stopAsked = untilAskedToStop();
 
   const { startNode } = await import('../main.ts');
