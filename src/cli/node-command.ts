@@ -12,8 +12,8 @@ import { UsageError } from './values.ts';
 
 /**
  * V8 marks a heap in small steps, some of them as tasks, and Node runs all tasks that wait before it goes on with its event loop. With a
- * million leases that kept a node from everything else for 90 to 500 ms; without the tasks, where allocation alone makes V8 take
- * its steps, for less than 50 (bench/README.md, `big-state`).
+ * million leases that kept a node from everything else for 90 to 500 ms in every run; without the tasks, where allocation alone makes
+ * V8 take its steps, for less than 50 in most (bench/README.md, `big-state`).
  */
 const MARKING_WITHOUT_TASKS = '--no-incremental-marking-task';
 
