@@ -147,6 +147,11 @@ function teller(id: string, tell: (text: string, fields: LogFields) => void): (e
       tell(`${id} took over the state at ${index} (${records} records): it was too far behind for the log`, { index, records });
       return;
     }
+    if (event.kind === 'alarm') {
+      const { alarm, isActive } = event;
+      tell(`${id} ${isActive ? 'raises' : 'clears'} the alarm ${alarm}`, { alarm, state: isActive ? 'active' : 'cleared' });
+      return;
+    }
     const { role, term, leader } = event;
     const leaderlessMs = Math.round(event.leaderlessMs ?? 0);
     if (role === 'leader') tell(`${id} leads term ${term} after ${leaderlessMs} ms without a leader`, { term, role, leader, leaderlessMs });

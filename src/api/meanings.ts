@@ -94,6 +94,7 @@ const MEANINGS: Readonly<Record<string, string | readonly { readonly beside?: st
   lastContactMs: 'When it was last heard, milliseconds ago; null where not known.',
   reachable: 'Whether it can be reached from the node that answers.',
   snapshot: 'How far the state is that it is being sent, because it is too far behind for the log; null when it is not.',
+  alarms: 'Conditions of the node that an operator must know about; each clears by itself. Null where not known.',
   sentRecords: 'Records that were sent, or have come.',
   records: 'How many there are; null until that is known.',
   percent: 'The same in percent; null until that is known.',

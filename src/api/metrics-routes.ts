@@ -1,5 +1,6 @@
 // GET /metrics: what this node tells of itself to Prometheus. Everything is collected here, when it is asked for.
 import type { Histogram } from '../histogram.ts';
+import { ALARMS } from '../replica/alarms.ts';
 import type { Figures } from '../replica/figures.ts';
 import type { Service } from '../replica/service.ts';
 import type { Api, ApiServer } from './api.ts';
@@ -27,6 +28,7 @@ export function metricsRoutes(server: ApiServer, api: Api, latency: RequestLaten
     const figures = api.service.figures();
     raftMetrics(text, api.service, figures);
     peerMetrics(text, api.service);
+    alarmMetrics(text, api.service);
     lessorMetrics(text, figures);
     eventMetrics(text, api);
     text.histogram(
@@ -82,6 +84,11 @@ function peerMetrics(text: MetricsText, service: Service): void {
     peers.flatMap(({ id, matchIndex }) => (matchIndex === null ? [] : [[{ peer: id }, matchIndex] as const])),
   );
   text.gauge('leasehold_raft_images_in_transfer', 'Images of the state under way, to or from this node.', inTransfer(service));
+}
+
+function alarmMetrics(text: MetricsText, { alarms }: Service): void {
+  const series = ALARMS.map((alarm) => [{ alarm }, alarms.has(alarm)] as const);
+  text.gauges('leasehold_alarm', 'Whether the alarm is active on this node. An alarm clears by itself.', series);
 }
 
 function inTransfer(service: Service): number {

@@ -56,7 +56,12 @@ async function printStatus(session: Session): Promise<number> {
   const { best, failure, deadEndpoints } = look;
   if (best === null) throw failure ?? new LeaseholdError('unreachable', null, 'not-accepted', 'no endpoint answered');
   const dead = deadEndpoints.map((endpoint) => session.paint.bad(`${endpoint} does not answer`));
-  session.print(best, [headOf(look, session), ...memberTable(membersOf(look), look.silent, session.paint, session.isTerminal), ...dead]);
+  session.print(best, [
+    headOf(look, session),
+    ...memberTable(membersOf(look), look.silent, session.paint, session.isTerminal),
+    ...alarmLines(look, session),
+    ...dead,
+  ]);
   return codeOf(look);
 }
 
@@ -71,6 +76,15 @@ function headOf(look: Look, { paint }: Session): string {
   if (best === null) return paint.bad('no node answers');
   if (why !== null) return paint.bad(`no leader in term ${best.term}, as ${best.node} sees it: ${why}`);
   return `${paint.good(`${best.leader} leads term ${best.term}`)}, committed up to index ${best.commitIndex}`;
+}
+
+/** `alarm on n2: disk-stall`: what each node says of itself, else what the best-informed one last received from it. */
+function alarmLines({ best, views }: Look, { paint }: Session): string[] {
+  return (best?.members ?? []).flatMap(({ id, alarms }) => {
+    // A node of an earlier version has no alarms.
+    const active = views.get(id)?.alarms ?? alarms ?? [];
+    return active.length === 0 ? [] : [paint.bad(`alarm on ${id}: ${active.join(', ')}`)];
+  });
 }
 
 function codeOf(look: Look): number {
@@ -112,6 +126,7 @@ function blockOf(look: Look, leaders: readonly LeaderChange[], leaderlessSinceMs
     headOf(look, session),
     ...since,
     ...(best === null ? [] : watchTable(membersOf(look), best, look.silent, paint, session.isTerminal)),
+    ...alarmLines(look, session),
     ...(changes.length === 0 ? [] : [paint.quiet('Changes of leader:'), ...changes]),
   ];
 }

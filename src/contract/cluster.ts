@@ -16,6 +16,10 @@ export type TransferReply = Static<typeof TransferReply>;
  */
 export const SnapshotProgress = Type.Object({ sentRecords: Count, records: CountOrNull, percent: CountOrNull });
 
+/** Conditions of a node that an operator must know about. Each clears by itself. */
+type AlarmName = 'disk-stall' | 'disk-low' | 'no-room' | 'memory' | 'fds' | 'divergence';
+const alarmNames = { items: { type: 'string', enum: ['disk-stall', 'disk-low', 'no-room', 'memory', 'fds', 'divergence'] } };
+
 /** A member in an answer. What the node asked does not know of it is null. */
 export const MemberShape = Type.Object({
   id: Type.String(),
@@ -31,6 +35,7 @@ export const MemberShape = Type.Object({
   lastContactMs: CountOrNull,
   reachable: Type.Boolean(),
   snapshot: Type.Union([SnapshotProgress, Type.Null()]),
+  alarms: Type.Unsafe<readonly AlarmName[] | null>({ type: ['array', 'null'], ...alarmNames }),
 });
 
 /** Answer of `GET /v1/cluster`, by the node asked. */
@@ -40,6 +45,7 @@ export const ClusterReply = Type.Object({
   term: Count,
   commitIndex: Count,
   members: Type.Array(MemberShape),
+  alarms: Type.Unsafe<readonly AlarmName[]>({ type: 'array', ...alarmNames }),
   index: Count,
 });
 /** Static side of {@link ClusterReply}. */

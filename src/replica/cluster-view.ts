@@ -2,6 +2,7 @@
 import type { Clock, PeerInfo } from '../env.ts';
 import type { RaftStatus } from '../raft/ready.ts';
 import { NONE, type NodeId } from '../raft/types.ts';
+import type { Alarm } from './alarms.ts';
 import type { Member } from './member-codec.ts';
 import type { ClusterStatus, MemberStatus, SnapshotProgress } from './service.ts';
 
@@ -86,9 +87,15 @@ export class ClusterView {
     return since === null ? 0 : nowMs - since;
   }
 
-  status(raft: RaftStatus, snapshotOf: (node: NodeId) => SnapshotProgress | null): ClusterStatus {
+  status(raft: RaftStatus, snapshotOf: (node: NodeId) => SnapshotProgress | null, alarms: readonly Alarm[]): ClusterStatus {
     const members: MemberStatus[] = [];
-    for (const member of this.#members) members.push({ ...this.#memberStatus(member, raft), snapshot: snapshotOf(member.node) });
+    for (const member of this.#members) {
+      members.push({
+        ...this.#memberStatus(member, raft),
+        snapshot: snapshotOf(member.node),
+        alarms: member.node === this.#self ? alarms : null,
+      });
+    }
     return {
       node: this.nameOf(this.#self),
       leader: raft.leader === NONE ? null : this.nameOf(raft.leader),
@@ -96,10 +103,11 @@ export class ClusterView {
       commitIndex: raft.commit,
       appliedIndex: raft.applied,
       members,
+      alarms,
     };
   }
 
-  #memberStatus({ node, name, peer, http }: Member, raft: RaftStatus): Omit<MemberStatus, 'snapshot'> {
+  #memberStatus({ node, name, peer, http }: Member, raft: RaftStatus): Omit<MemberStatus, 'snapshot' | 'alarms'> {
     const isSelf = node === this.#self;
     const isLearner = raft.conf.learners.includes(node);
     const isCandidate = isSelf && (raft.role === 'candidate' || raft.role === 'pre-candidate');

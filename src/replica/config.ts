@@ -1,6 +1,7 @@
 // How a replica is set up, and every limit that it keeps.
 import type { TraceEvent } from '../raft/trace.ts';
 import type { NodeId } from '../raft/types.ts';
+import type { Alarm } from './alarms.ts';
 import type { Founder } from './roster.ts';
 
 export interface ReplicaLimits {
@@ -63,6 +64,7 @@ export type ReplicaEvent =
       readonly leader: string;
       readonly leaderlessMs: number | null;
     }
+  | { readonly kind: 'alarm'; readonly alarm: Alarm; readonly isActive: boolean }
   | { readonly kind: 'image-received'; readonly index: number; readonly records: number };
 
 export interface ReplicaConfig {

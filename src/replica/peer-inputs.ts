@@ -1,6 +1,6 @@
 // What comes from the peers, each kind to the part that it concerns.
 import { unreachable } from '../assert.ts';
-import type { PeerFrame, PeerInfo } from '../env.ts';
+import type { PeerFrame, PeerInfo, Transport } from '../env.ts';
 import type { NodeId } from '../raft/types.ts';
 import type { Barriers } from './barriers.ts';
 import type { ClusterView } from './cluster-view.ts';
@@ -31,6 +31,16 @@ export class PeerInputs {
     this.#leadership = leadership;
     this.#requests = requests;
     this.#parts = parts;
+  }
+
+  /** Starts the transport. Frames and connections count only while `isAlive`. */
+  start(transport: Transport, isAlive: () => boolean): void {
+    transport.start({
+      frame: (from, frame) => isAlive() && this.frame(from, frame),
+      up: (peer) => isAlive() && this.up(peer),
+      down: (peer) => isAlive() && this.down(peer),
+      refused: (peer, reason) => this.#parts.membership.refused(peer, reason),
+    });
   }
 
   frame(from: NodeId, frame: PeerFrame): void {

@@ -4,6 +4,7 @@ import type { Command, LeaseKey } from '../lease/commands.ts';
 import type { StateMachine } from '../lease/state-machine.ts';
 import type { RaftStatus } from '../raft/ready.ts';
 import type { Index, Term } from '../raft/types.ts';
+import { Alarms } from './alarms.ts';
 import { Barriers } from './barriers.ts';
 import { ClusterView } from './cluster-view.ts';
 import { DEFAULT_LIMITS, type ReplicaConfig, type ReplicaLimits } from './config.ts';
@@ -38,6 +39,7 @@ export class Replica implements Service {
   readonly #waiting: Waiting;
   readonly events: EventLog;
   readonly founders: Founders;
+  readonly alarms: Alarms;
   readonly figures = (): Figures => figuresOf(this.#loop, this.#leadership, this.#requests, this.#lessor);
   readonly #lessor: PrimaryLessor;
   readonly #transfers: Transfers;
@@ -51,6 +53,7 @@ export class Replica implements Service {
     this.#env = env;
     this.#config = config;
     this.founders = config.founders.map(({ node, name, peer }) => ({ number: node, id: name, peer }));
+    this.alarms = new Alarms((alarm, isActive) => config.onEvent?.({ kind: 'alarm', alarm, isActive }));
     this.#limits = { ...DEFAULT_LIMITS, ...config.limits };
     this.#ticks = new Ticks(env.clock, config.heartbeatMs, { tick: () => this.#tick(), look: () => this.#expireWaiting() });
     this.#view = new ClusterView(config, env.clock);
@@ -124,13 +127,7 @@ export class Replica implements Service {
       this.#phase = 'running';
       this.events.startAfter(this.state.lastEvent, this.appliedIndex);
       this.#membership.begin();
-      const isAlive = () => this.#phase === 'running' || this.#phase === 'stopping';
-      this.#env.transport.start({
-        frame: (from, frame) => isAlive() && this.#peers.frame(from, frame),
-        up: (peer) => isAlive() && this.#peers.up(peer),
-        down: (peer) => isAlive() && this.#peers.down(peer),
-        refused: (peer, reason) => this.#membership.refused(peer, reason),
-      });
+      this.#peers.start(this.#env.transport, () => this.#phase === 'running' || this.#phase === 'stopping');
       this.#ticks.start();
       // Alone there is nobody to wait for.
       if (!this.#membership.hasOtherVoters) this.#loop.raft.campaign();
@@ -231,7 +228,7 @@ export class Replica implements Service {
   }
 
   status(): ClusterStatus {
-    return this.#view.status(this.#loop.raft.status(), (node) => this.#loop.snapshotProgress(node));
+    return this.#view.status(this.#loop.raft.status(), (node) => this.#loop.snapshotProgress(node), this.alarms.active());
   }
 
   transfer(to: string | null, done: (result: TransferResult) => void): void {

@@ -2,6 +2,7 @@
 import type { ClaimCommand, Command, LeaseKey } from '../lease/commands.ts';
 import type { Outcome } from '../lease/outcomes.ts';
 import type { StateMachine } from '../lease/state-machine.ts';
+import type { Alarm, Alarms } from './alarms.ts';
 import type { EventLog } from './event-log.ts';
 import type { Figures } from './figures.ts';
 
@@ -58,6 +59,8 @@ export interface MemberStatus {
   readonly reachable: boolean;
   /** While an image is sent to it, known on the leader and on the member itself; otherwise null. */
   readonly snapshot: SnapshotProgress | null;
+  /** Its active alarms, of a peer as it last sent them; null if it never did. */
+  readonly alarms: readonly Alarm[] | null;
 }
 
 export interface ClusterStatus {
@@ -68,6 +71,8 @@ export interface ClusterStatus {
   readonly commitIndex: number;
   readonly appliedIndex: number;
   readonly members: readonly MemberStatus[];
+  /** The active alarms of the node itself. */
+  readonly alarms: readonly Alarm[];
 }
 
 /** A change of members. `force` skips what guards the availability of the cluster, never what guards its safety. */
@@ -116,6 +121,8 @@ export interface Service {
   readonly appliedIndex: number;
   /** What the applied entries did, as far back as this node keeps it. To be read only. */
   readonly events: EventLog;
+  /** Conditions of this node that an operator must know about. Their owners set and clear them here. */
+  readonly alarms: Alarms;
 
   /** Carries out a command, here or by the leader. `settle` is called exactly once, possibly during the call. */
   submit(command: Command, settle: (settled: Settled) => void): void;

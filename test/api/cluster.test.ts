@@ -1,5 +1,7 @@
 // The cluster's own affairs over HTTP: status, transfer and health; and what a fault of ours looks like.
 import { expect, test } from 'vitest';
+import { ClusterReply } from '../../src/contract/cluster.ts';
+import { ALARMS } from '../../src/replica/alarms.ts';
 import { start } from './harness.ts';
 
 test('the status is the asked node’s own view, also without a leader', async () => {
@@ -25,6 +27,7 @@ test('the status is the asked node’s own view, also without a leader', async (
         lastContactMs: 0,
         reachable: true,
         snapshot: null,
+        alarms: [],
       },
       {
         id: 'n2',
@@ -37,11 +40,35 @@ test('the status is the asked node’s own view, also without a leader', async (
         lastContactMs: null,
         reachable: false,
         snapshot: { sentRecords: 430, records: 1000, percent: 43 },
+        alarms: null,
       },
     ],
+    alarms: [],
     index: 0,
   });
   expect((await call('GET', '/v1/cluster?consistency=stale')).status).toBe(200);
+});
+
+test('an alarm is shown while its condition lasts, in a fixed order, as a list and as metrics', async () => {
+  const { call, service } = start();
+  const shown = async () => {
+    const { alarms, members } = (await call('GET', '/v1/cluster')).body as ClusterReply;
+    const metrics = (await call('GET', '/metrics')).text.match(/^leasehold_alarm\{alarm="[a-z-]+"\} 1$/gm) ?? [];
+    expect(members.map((member) => member.alarms)).toEqual([alarms, null]);
+    expect(metrics.map((line) => line.split('"')[1])).toEqual(alarms);
+    return alarms;
+  };
+  expect((await call('GET', '/metrics')).text.match(/^leasehold_alarm\{.* 0$/gm)).toHaveLength(ALARMS.length);
+  service.alarms.set('fds', true);
+  service.alarms.set('disk-stall', true);
+  expect(await shown()).toEqual(['disk-stall', 'fds']);
+  service.alarms.set('disk-stall', false);
+  expect(await shown()).toEqual(['fds']);
+});
+
+test('the contract names every alarm', () => {
+  const { properties } = ClusterReply as unknown as { properties: { alarms: { items: { enum: string[] } } } };
+  expect(properties.alarms.items.enum).toEqual(ALARMS);
 });
 
 test('a transfer is answered once the other node leads', async () => {

@@ -4,6 +4,7 @@ import { realClock } from '../../src/io/clock.ts';
 import { toTuple } from '../../src/lease/command-codec.ts';
 import type { Command, LeaseKey } from '../../src/lease/commands.ts';
 import { StateMachine } from '../../src/lease/state-machine.ts';
+import { Alarms } from '../../src/replica/alarms.ts';
 import { ClaimWaits } from '../../src/replica/claim-waits.ts';
 import { EventLog } from '../../src/replica/event-log.ts';
 import type { Figures } from '../../src/replica/figures.ts';
@@ -55,6 +56,7 @@ export class LocalService implements Service {
   readonly founders: Founders = [{ number: 1, id: 'n1', peer: '127.0.0.1:7901' }];
   /** Commands in the order in which they were applied. */
   readonly applied: Command[] = [];
+  readonly alarms = new Alarms();
   readonly events = new EventLog(EVENTS_KEPT, EVENT_BYTES_KEPT);
   readonly #state: StateMachine;
   readonly #watchers = new Set<Watcher>();
@@ -162,6 +164,7 @@ export class LocalService implements Service {
       lastContactMs: 0,
       reachable: true,
       snapshot: null,
+      alarms: this.alarms.active(),
     };
     return {
       node: this.node,
@@ -180,9 +183,11 @@ export class LocalService implements Service {
           appliedIndex: null,
           lastContactMs: null,
           reachable: false,
+          alarms: null,
           snapshot: { sentRecords: 430, records: 1_000, percent: 43 },
         },
       ],
+      alarms: this.alarms.active(),
     };
   }
 

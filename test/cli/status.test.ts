@@ -109,6 +109,17 @@ describe('once', () => {
     expect(out[0]).toBe('no leader in term 3, as n1 sees it: n3 does not answer');
   });
 
+  test('alarms are told by node: what it says itself, else what the best-informed node received from it', async () => {
+    const members = ['n1', 'n2', 'n3'].map((id) => ({ id, url: '' }));
+    const best = view('n1', 'n1', 3, 20, members);
+    const alarmsOf = [['fds'], ['disk-stall', 'disk-low'], null];
+    const n1 = await serve({
+      status: 200,
+      body: { ...best, alarms: [], members: best.members.map((member, at) => ({ ...member, alarms: alarmsOf[at] })) },
+    });
+    expect((await run(['status', '--endpoint', n1.url])).out.slice(5)).toEqual(['alarm on n2: disk-stall, disk-low']);
+  });
+
   test('a member that is stopped keeps its connections, and is told as silent all the same', async () => {
     const members = [
       { id: 'n1', url: '' },

@@ -8,7 +8,7 @@ const LEASE = { namespace: 'ns', model: 'm', lease: 'l', holder: 'alice', entity
 
 const FEED: DashboardFeed = {
   control: null,
-  cluster: { node: 'n1', leader: 'n2', term: 4, commitIndex: 9, index: 9, members: [] },
+  cluster: { node: 'n1', leader: 'n2', term: 4, commitIndex: 9, index: 9, members: [], alarms: [] },
   leaderlessMs: null,
   waiting: 0,
   leases: [],
@@ -57,7 +57,7 @@ test('durations are told in units that people read', () => {
 describe('before an order', () => {
   const member = (id: string, voter = true) => ({
     ...{ id, http: '', peer: '', role: 'follower' as const, voter, matchIndex: null, appliedIndex: null, lastContactMs: 0 },
-    ...{ reachable: true, snapshot: null },
+    ...{ reachable: true, snapshot: null, alarms: [] },
   });
   const cluster = { ...FEED.cluster, members: ['n1', 'n2', 'n3'].map((id) => member(id)) };
   const running = new Map([
