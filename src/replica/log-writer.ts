@@ -96,7 +96,8 @@ export class LogWriter {
     this.#writing = true;
     this.#installing = true;
     this.#newest = queued.append.hardState ?? this.#newest;
-    const hardState = this.#newest;
+    // The installation writes no entries. A commit index after the snapshot would refer to entries that are not on the disk yet.
+    const hardState = { ...this.#newest, commit: Math.min(this.#newest.commit, snapshot.index) };
     this.#host.install(snapshot, hardState, (error) => {
       this.#writing = false;
       this.#installing = false;
@@ -106,8 +107,11 @@ export class LogWriter {
       }
       this.#keep(hardState);
       this.#storage.installSnapshot(snapshot);
-      this.#storage.append(queued.append.entries);
-      this.#finish([queued]);
+      // Entries of the same Ready are a write of their own. All promises of the Ready wait for it.
+      const rest = { after: queued.after, append: { ...queued.append, snapshot: null } };
+      if (rest.append.entries.length === 0) this.#finish([rest]);
+      else this.#queue.unshift(rest);
+      this.pump();
     });
   }
 

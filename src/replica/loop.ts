@@ -188,6 +188,8 @@ export class Loop {
       this.writer.pump();
     }
     if (!this.#isAlive) return;
+    // An append that waited for the previous write starts also if nothing else is ready.
+    this.writer.pump();
     if (!this.writer.isInstalling) this.receivedImages.drop();
     this.#host.turned();
     if (!this.writer.isInstalling) this.#maybeSave();

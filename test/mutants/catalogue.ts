@@ -1,4 +1,5 @@
 // All planted faults, list by list.
+import { BYTES } from './bytes.ts';
 import { CLIENT_FAULTS } from './client.ts';
 import { COMMAND_LINE } from './command-line.ts';
 import { DASHBOARD } from './dashboard.ts';
@@ -19,6 +20,7 @@ export const CATALOGUE: readonly Mutant[] = [
   ...RAFT_OWN,
   ...LEASE,
   ...REPLICA,
+  ...BYTES,
   ...LOG_STORE,
   ...MEMBERSHIP,
   ...HISTORY_FAULTS,

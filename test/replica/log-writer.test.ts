@@ -9,7 +9,7 @@ import { LogWriter } from '../../src/replica/log-writer.ts';
 let writes: { write: LogWrite; done: Done }[];
 let released: Message[];
 let errors: Error[];
-let installs: { snapshot: SnapshotMeta; done: Done }[];
+let installs: { snapshot: SnapshotMeta; hardState: HardState; done: Done }[];
 let storage: MemoryStorage;
 let writer: LogWriter;
 
@@ -22,7 +22,7 @@ beforeEach(() => {
   const store = { append: (write: LogWrite, done: Done) => void writes.push({ write, done }) } as unknown as LogStore;
   writer = new LogWriter(store, storage, {
     release: (messages) => released.push(...messages),
-    install: (snapshot, _hardState, done) => installs.push({ snapshot, done }),
+    install: (snapshot, hardState, done) => installs.push({ snapshot, hardState, done }),
     fatal: (error) => errors.push(error),
   });
 });
@@ -131,6 +131,33 @@ test('a received state is installed in its turn, and the log goes on behind it',
   writer.pump();
   expect(storage.firstIndex()).toBe(11);
   expect(writes[1]?.write.entries.map(({ index }) => index)).toEqual([11]);
+});
+
+test('the entries of a Ready that also has a snapshot are written after its installation and acknowledged only then', () => {
+  const snapshot = { index: 10, term: 2, conf: EMPTY_CONF_STATE };
+  append([entry(11, 2), entry(12, 2)], { term: 2, vote: 0, commit: 11 }, snapshot);
+  append([entry(13, 2)]);
+  installs[0]?.done();
+  expect(acked()).toEqual([]);
+  expect(writes.map(({ write }) => write.entries.map(({ index }) => index))).toEqual([[11, 12, 13]]);
+  expect(storage.lastIndex()).toBe(10);
+  writes[0]?.done();
+  expect(acked()).toEqual([12, 13]);
+  expect(storage.lastIndex()).toBe(13);
+});
+
+test('an installation writes no commit index after its snapshot: the log on the disk ends there', () => {
+  const snapshot = { index: 10, term: 2, conf: EMPTY_CONF_STATE };
+  append([entry(11, 2)], { term: 2, vote: 1, commit: 11 }, snapshot);
+  expect(installs[0]?.hardState).toEqual({ term: 2, vote: 1, commit: 10 });
+  installs[0]?.done();
+  expect(writes[0]?.write.hardState).toEqual({ term: 2, vote: 1, commit: 11 });
+});
+
+test('no promise leaves if the installation before its entries fails', () => {
+  append([entry(11, 2)], null, { index: 10, term: 2, conf: EMPTY_CONF_STATE });
+  installs[0]?.done(new Error('EIO'));
+  expect([errors.length, released.length, writes.length]).toEqual([1, 0, 0]);
 });
 
 test('the first failed write is final: nothing that waited for it is ever promised', () => {

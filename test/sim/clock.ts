@@ -11,6 +11,8 @@ export interface ClockOptions {
   readonly rate: number;
   /** Timers fire up to this much late, in true milliseconds. */
   readonly latenessMs: number;
+  /** An event-loop turn begins up to this much after it was requested, in true milliseconds: all inputs until then share it. 0 if absent. */
+  readonly turnDelayMs?: number;
 }
 
 /** Like a real one it keeps running while the process is paused or dead. */
@@ -49,7 +51,8 @@ export class SimClock implements Clock {
   }
 
   soon(run: () => void): void {
-    this.#process.after(0, false, run);
+    const { turnDelayMs = 0 } = this.#options;
+    this.#process.after(turnDelayMs === 0 ? 0 : this.#random.unit() * turnDelayMs, false, run);
   }
 }
 

@@ -168,6 +168,7 @@ export function describePlan(plan: Plan): string {
   return [
     `${nodes} nodes, ${clients} clients, heartbeat ${heartbeatMs} ms, election timeout ${electionTimeoutMs} ms`,
     `a write takes up to ${disk.mostMs} ms, clock rates ${rates}, ${isHostile ? 'a hostile network' : 'a decent network'}`,
+    `event-loop turns begin up to ${clocks[0]?.turnDelayMs ?? 0} ms late`,
     `for ${faultsMs.toFixed(0)} ms about every ${faultEveryMs} ms one of: ${faults.join(', ') || 'nothing'}`,
     `limits ${JSON.stringify(limits)}`,
   ].join('; ');
