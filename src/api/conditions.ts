@@ -40,17 +40,28 @@ export function readPrecondition(headers: IncomingHttpHeaders): Precondition | n
   const ifMatch = headers['if-match'];
   const ifNoneMatch = headers['if-none-match'];
   if (ifMatch !== undefined && ifNoneMatch !== undefined) throw invalidArgument('if-match and if-none-match exclude each other');
-  if (ifMatch !== undefined) {
-    const revision = /^"([0-9]{1,16})"$/.exec(ifMatch.trim());
-    if (revision === null || !Number.isSafeInteger(Number(revision[1])))
-      throw invalidArgument('if-match must be one revision in double quotes');
-    return { kind: 'mod-revision', revision: Number(revision[1]) };
-  }
+  if (ifMatch !== undefined) return { kind: 'mod-revision', revision: readIfMatch(ifMatch) };
   if (ifNoneMatch !== undefined) {
     if (ifNoneMatch.trim() !== '*') throw invalidArgument('if-none-match must be *');
     return { kind: 'absent' };
   }
   return null;
+}
+
+/** No key was ever last changed at this revision. */
+const NEVER = 0;
+
+// A weak tag never matches (RFC 9110, 8.8.3.2), so the strong one of a list is all that counts. A command carries one revision.
+function readIfMatch(text: string): number {
+  let strong: number | null = null;
+  for (const tag of text.split(',')) {
+    const match = /^(W\/)?"([0-9]{1,16})"$/.exec(tag.trim());
+    const revision = Number(match?.[2]);
+    if (match === null || !Number.isSafeInteger(revision) || (match[1] === undefined && strong !== null))
+      throw invalidArgument('if-match must be one revision in double quotes, as the header etag of the key has it');
+    if (match[1] === undefined) strong = revision;
+  }
+  return strong ?? NEVER;
 }
 
 // namespace/model/lease;holder=H;fence=N with percent-encoded parts, so that none of the signs between them can stand inside one.

@@ -7,6 +7,7 @@ import type { Assertion, Precondition } from '../lease/commands.ts';
 import type { KeyView, Outcome, Page } from '../lease/outcomes.ts';
 import { type Answer, sendAnswer } from './answer.ts';
 import type { Api, ApiServer } from './api.ts';
+import { KEY_CONDITIONS } from './condition-headers.ts';
 import { readAssertions, readPrecondition } from './conditions.ts';
 import { allowEmptyBody } from './empty-body.ts';
 import { ApiError, invalidArgument } from './errors.ts';
@@ -19,12 +20,14 @@ const KEY_URL = '/v1/kv/:key';
 export function kvRoutes(server: ApiServer, api: Api): void {
   const { service } = api;
 
-  server.put(KEY_URL, { schema: { params: KeyPath, body: PutBody, response: { 200: KeyReply } } }, (request, reply) => {
+  const writing = { conditions: KEY_CONDITIONS };
+  server.put(KEY_URL, { schema: { params: KeyPath, body: PutBody, response: { 200: KeyReply } }, config: writing }, (request, reply) => {
     const assert = readAssertions(request.headers, request.body.assert);
     change(api, request, reply, putChange(request.params.key, request.body, assert, readPrecondition(request.headers)));
   });
 
-  server.delete(KEY_URL, { schema: { params: KeyPath, body: DeleteBody }, preValidation: allowEmptyBody }, (request, reply) => {
+  const deleting = { schema: { params: KeyPath, body: DeleteBody }, preValidation: allowEmptyBody, config: writing };
+  server.delete(KEY_URL, deleting, (request, reply) => {
     const assert = readAssertions(request.headers, request.body.assert);
     change(api, request, reply, deleteChange(request.params.key, assert, readPrecondition(request.headers)));
   });

@@ -38,18 +38,18 @@ const QUERY: Readonly<Record<string, { readonly description: string; readonly sc
 const HEADERS: Readonly<Record<string, string>> = {
   'idempotency-key': '1 to 256 visible ASCII characters: a repeat under the same key gets the first answer.',
   'lease-if': 'namespace/model/lease;holder=H;fence=N: only while that is held. Several by comma.',
-  'if-match': '"<modRevision>": only if the key was last changed there.',
+  'if-match': '"<modRevision>": only if the key was last changed there. A weak tag never matches.',
   'if-none-match': '*: only if there is no such key.',
   'last-event-id': 'Goes on after this event, <index>.<position>.',
 };
 const CHANGES = ['idempotency-key'];
-const WRITES = [...CHANGES, 'lease-if', 'if-match', 'if-none-match'];
 const HEADERS_OF: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(
-    ['claim', 'extend', 'release', 'pin', 'unpin', 'grant', 'renew', 'revoke', 'attach', 'detach', 'txn'].map((name) => [name, CHANGES]),
+    ['claim', 'extend', 'release', 'pin', 'unpin', 'grant', 'renew', 'revoke', 'attach', 'detach', 'txn', 'put', 'delete'].map((name) => [
+      name,
+      CHANGES,
+    ]),
   ),
-  put: WRITES,
-  delete: WRITES,
   watch: ['last-event-id'],
 };
 /** Answers that are no JSON. */
@@ -89,7 +89,7 @@ export class OpenApi {
           required: name === 'release' && param === 'holder',
           ...queryOf(param),
         })),
-        ...(HEADERS_OF[name] ?? []).map((header) => ({
+        ...[...(HEADERS_OF[name] ?? []), ...(config?.conditions ?? [])].map((header) => ({
           name: header,
           in: 'header',
           description: HEADERS[header],

@@ -11,6 +11,7 @@ import type { Api, ApiServer } from './api.ts';
 import { batchRoutes } from './batch-routes.ts';
 import { parseJson } from './body.ts';
 import { clusterRoutes } from './cluster-routes.ts';
+import { checkConditionHeaders, conditionInTrailers, NO_CONDITIONS } from './condition-headers.ts';
 import { type Dashboard, dashboardRoutes } from './dashboard-routes.ts';
 import { ApiError, answerUnreadable, invalidArgument, sendError, sendProblem } from './errors.ts';
 import { refuseForeignPages } from './foreign-pages.ts';
@@ -219,11 +220,17 @@ function checkRequests(fastify: FastifyInstance, api: Api): void {
       return;
     }
     try {
-      checkQuery(request.query, request.routeOptions.config.query ?? []);
+      const { query = [], conditions = NO_CONDITIONS } = request.routeOptions.config;
+      checkQuery(request.query, query);
+      checkConditionHeaders(request.raw, conditions);
       done();
     } catch (error) {
       done(error as Error);
     }
+  });
+  // A trailer arrives behind the body.
+  fastify.addHook('preValidation', (request, _reply, done) => {
+    done(conditionInTrailers(request.raw));
   });
   fastify.setNotFoundHandler((request, reply) => refuseUnknown(api, paths, request, reply));
 }

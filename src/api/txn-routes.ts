@@ -7,19 +7,21 @@ import type { Compare, TxnOp } from '../lease/commands.ts';
 import type { Outcome, TxnResult } from '../lease/outcomes.ts';
 import type { Answer } from './answer.ts';
 import type { Api, ApiServer } from './api.ts';
-import { checkAssertions } from './conditions.ts';
+import { LEASE_CONDITIONS } from './condition-headers.ts';
+import { readAssertions } from './conditions.ts';
 import { invalidArgument } from './errors.ts';
 import { checkValueSize } from './kv-routes.ts';
 import { change, outcomeOf } from './reply.ts';
 
 /** Registers the route of transactions. */
 export function txnRoutes(server: ApiServer, api: Api): void {
-  server.post('/v1/txn', { schema: { body: TxnBody } }, (request, reply) => {
+  server.post('/v1/txn', { schema: { body: TxnBody }, config: { conditions: LEASE_CONDITIONS } }, (request, reply) => {
     const { body } = request;
     const compare = (body.compare ?? []).map(readCompare);
     const success = (body.success ?? []).map(readOp);
     const failure = (body.failure ?? []).map(readOp);
-    const command = { kind: 'txn', assert: checkAssertions(body.assert), compare, success, failure } as const;
+    const assertions = readAssertions(request.headers, body.assert);
+    const command = { kind: 'txn', assert: assertions, compare, success, failure } as const;
     const accept = (outcome: Outcome, index: number): Answer => {
       const { succeeded, results } = outcomeOf(outcome, 'txn');
       const ops = succeeded ? success : failure;

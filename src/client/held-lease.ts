@@ -1,5 +1,6 @@
 // A lease in its holder's hands: its fence, and the gate for writes.
 import type { ClientClock } from './clock.ts';
+import { requireGated } from './gated-requests.ts';
 import { Holding } from './holding.ts';
 import type { Call, HttpCaller } from './http.ts';
 import { LinkedAbort } from './linked-abort.ts';
@@ -38,6 +39,7 @@ export class HeldLease extends Holding {
   /** The session's lease id, or null when it lives by a duration of its own. */
   readonly session: string | null;
   readonly #fetch: typeof fetch;
+  readonly #endpoints: readonly string[];
 
   constructor({ caller, clock, fetch, name, holder, fence, session }: HeldLeaseOptions) {
     super({
@@ -52,6 +54,7 @@ export class HeldLease extends Holding {
     this.fence = fence;
     this.session = session;
     this.#fetch = fetch;
+    this.#endpoints = caller.endpoints;
   }
 
   /** The assertion for a gated write: the log itself decides whether this tenure lasts when the write is applied. */
@@ -64,16 +67,23 @@ export class HeldLease extends Holding {
     return leaseIf(this.name, this);
   }
 
-  /** `fetch` with the header `lease-if` for this tenure, and aborted with it. Throws at once when the lease is lost. */
+  /**
+   * Sends a gated write with `fetch`: adds the header `lease-if` for this tenure, and aborts the request when the lease is lost. Rejects at
+   * once if it is lost already. A redirect is an error, because its target might not gate the write.
+   *
+   * @throws TypeError if the request is not `PUT` or `DELETE /v1/kv/{key}` or `POST /v1/txn` at an endpoint of the client. Nothing else
+   * honors the header, so the request would be carried out without the gate. For any other resource, send it `fence`.
+   */
   async fetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
     this.assertHeld();
+    requireGated(this.#endpoints, input, init);
     const headers = new Headers(init.headers ?? (input instanceof Request ? input.headers : undefined));
     const others = headers.get('lease-if');
     headers.set('lease-if', others === null ? this.leaseIf : `${others}, ${this.leaseIf}`);
     const given = init.signal ?? (input instanceof Request ? input.signal : null);
     const abort = new LinkedAbort(given ?? undefined, this.signal);
     try {
-      return await abort.race(this.#fetch(input, { ...init, headers, signal: abort.signal }));
+      return await abort.race(this.#fetch(input, { ...init, headers, redirect: 'error', signal: abort.signal }));
     } finally {
       // The head of an answer tells what was decided; its body may be read to the end.
       abort.unlink();

@@ -180,7 +180,7 @@ const HEADERS: readonly Case[] = [
     'ns/m/l;fence=-1',
     'ns/m/l;fence=1,',
   ].map((header): Case => [`lease-if: ${header}`, 'PUT', '/v1/kv/k', withHeaders({ 'lease-if': header })]),
-  ...['1', '*', 'W/"1"', '"x"', '"1","2"', '""', '"9007199254740993"'].map(
+  ...['1', '*', '"x"', '"1","2"', 'W/"1", "2", "3"', 'W/1', 'w/"1"', '"1",', '""', '"9007199254740993"'].map(
     (header): Case => [`if-match: ${header}`, 'PUT', '/v1/kv/k', withHeaders({ 'if-match': header })],
   ),
   ['if-none-match with a revision', 'PUT', '/v1/kv/k', withHeaders({ 'if-none-match': '"1"' })],

@@ -32,7 +32,12 @@ export function start(limits: Partial<ServerLimits> = {}, atEnd: (close: () => P
   const log: string[] = [];
   const server = createServer({ service, log: (line) => log.push(line), limits });
   atEnd(() => server.close());
-  return { service, server, log, call: (method, url, options = {}) => call(server, method, url, options) };
+  return { service, server, log, call: callOf(server) };
+}
+
+/** Calls a server as {@link Harness.call} does. */
+export function callOf(server: FastifyInstance): Harness['call'] {
+  return (method, url, options = {}) => call(server, method, url, options);
 }
 
 /** Path of the lease that most tests speak of. */

@@ -141,6 +141,19 @@ describe('a condition on the key itself', () => {
     expect((await call('DELETE', '/v1/kv/k', { headers: { 'if-match': etag } })).status).toBe(412);
     expect((await call('DELETE', '/v1/kv/k', { headers: { 'if-match': String(replaced.headers.etag) } })).status).toBe(204);
   });
+
+  test('if-match with a weak tag never matches, also not the tag of the present revision; the strong one of a list does', async () => {
+    const { call } = start();
+    await call('PUT', '/v1/kv/k', put);
+    for (const weak of ['W/"1"', 'W/"2", W/"1"', ' W/"0"']) {
+      const answer = { status: 412, body: { code: 'precondition-failed', key: 'k', modRevision: 1 } };
+      expect(await call('PUT', '/v1/kv/k', { ...put, headers: { 'if-match': weak } })).toMatchObject(answer);
+      expect(await call('DELETE', '/v1/kv/k', { headers: { 'if-match': weak } })).toMatchObject(answer);
+      expect((await call('PUT', '/v1/kv/none', { ...put, headers: { 'if-match': weak } })).status).toBe(412);
+    }
+    expect((await call('PUT', '/v1/kv/k', { ...put, headers: { 'if-match': 'W/"9", "1"' } })).status).toBe(200);
+    expect((await call('PUT', '/v1/kv/k', { ...put, headers: { 'if-match': 'W/"11", "1"' } })).status).toBe(412);
+  });
 });
 
 describe('the list of keys', () => {
@@ -185,6 +198,21 @@ describe('the list of keys', () => {
 });
 
 describe('a transaction', () => {
+  test('takes its assertions from lease-if as well, and changes nothing when one does not hold', async () => {
+    const { call } = await startHeld();
+    const put = { body: { success: [{ put: { key: 'k', value: 'v' } }] } };
+    const failed = { ...FACT, fence: 2 };
+    const refused = { status: 412, body: { code: 'assertion-failed', failed, holder: 'A', fence: 1 } };
+    expect(await call('POST', '/v1/txn', { ...put, headers: { 'lease-if': 'ns/m/l;fence=2' } })).toMatchObject(refused);
+    expect(await call('POST', '/v1/txn', { ...put, headers: { 'lease-if': 'ns/m/l;fence=1, ns/m/l;fence=2' } })).toMatchObject(refused);
+    expect(
+      await call('POST', '/v1/txn', { body: { ...put.body, assert: [failed] }, headers: { 'lease-if': 'ns/m/l;fence=1' } }),
+    ).toMatchObject(refused);
+    expect((await call('GET', '/v1/kv/k')).status).toBe(404);
+    expect((await call('POST', '/v1/txn', { ...put, headers: { 'lease-if': 'ns/m/l;holder=A' } })).status).toBe(200);
+    expect((await call('POST', '/v1/txn', { ...put, headers: { 'lease-if': 'ns/m/l' } })).status).toBe(400);
+  });
+
   test('carries out the branch that its comparisons choose, and answers each operation in order', async () => {
     const { call } = start();
     await call('PUT', '/v1/kv/a', { body: { value: 'x' } });

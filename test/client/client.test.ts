@@ -155,16 +155,18 @@ describe('a gate', () => {
     await lease.release();
     const before = service.applied.length;
     await expect(client.kv.put('report', 'late', { gates: [lease] })).rejects.toBeInstanceOf(LeaseLostError);
-    await expect(lease.fetch('http://127.0.0.1:1/')).rejects.toBeInstanceOf(LeaseLostError);
+    await expect(lease.fetch('http://127.0.0.1:1/v1/txn')).rejects.toBeInstanceOf(LeaseLostError);
     expect(service.applied).toHaveLength(before);
   });
 
   test('ends a request that is under way when the lease is lost', async () => {
-    const { client } = await cluster();
+    const { url } = await cluster();
     const silent = await StubServer.start('silent');
     onTestFinished(() => silent.stop());
+    const client = new LeaseholdClient({ endpoints: [url, silent.url] });
+    onTestFinished(() => client.close());
     const lease = await client.claim(NAME, { holder: 'worker-1', durationMs: LONG_MS });
-    const request = thrown(lease.fetch(silent.url, { method: 'PUT', body: '{}' }));
+    const request = thrown(lease.fetch(`${silent.url}/v1/kv/report`, { method: 'PUT', body: '{}' }));
     await expect.poll(() => silent.requests.length).toBe(1);
     await lease.release();
     expect(await request).toMatchObject({ reason: 'released' });
@@ -172,13 +174,48 @@ describe('a gate', () => {
 
   test('ends a fetch with the tenure, also one that has lost sight of its signal', async () => {
     const { service, url } = await cluster();
-    const deaf: typeof fetch = (input, init) => (String(input).endsWith('/slow') ? new Promise(() => {}) : fetch(input, init));
+    const deaf: typeof fetch = (input, init) => (String(input).endsWith('/v1/kv/slow') ? new Promise(() => {}) : fetch(input, init));
     const client = new LeaseholdClient({ endpoints: [url], patienceMs: 0, fetch: deaf });
     onTestFinished(() => client.close());
     const lease = await client.claim(NAME, { holder: 'worker-1', durationMs: 300 });
-    const write = lease.fetch(`${url}/slow`);
+    const write = lease.fetch(`${url}/v1/kv/slow`, { method: 'DELETE' });
     service.advance(10_000);
     await expect(write).rejects.toMatchObject({ code: 'not-held', reason: 'ended' });
+  });
+
+  test.each<[string, string, string, RequestInit?]>([
+    ['a read', 'GET', '/v1/kv/report'],
+    ['a claim', 'PUT', '/v1/leases/jobs/prod/other'],
+    ['a batch', 'POST', '/v1/batch'],
+    ['a path that leaves the keys', 'PUT', '/v1/kv/../leases/jobs/prod/other'],
+    ['the list of keys', 'DELETE', '/v1/kv/'],
+    ['a method that the transaction does not take', 'PUT', '/v1/txn'],
+  ])('is never left out: fetch refuses to send %s', async (_what, method, path) => {
+    const { client, service, url } = await cluster();
+    const lease = await client.claim(NAME, { holder: 'worker-1', durationMs: LONG_MS });
+    const before = service.applied.length;
+    for (const input of [`${url}${path}`, new URL(`${url}${path}`), new Request(`${url}${path}`, { method })])
+      await expect(lease.fetch(input, { method })).rejects.toThrow(/does not honor lease-if/);
+    expect(service.applied).toHaveLength(before);
+    await lease.release();
+  });
+
+  test('is never left out: fetch refuses another server, and follows no redirect', async () => {
+    const { url } = await cluster();
+    const elsewhere = await cluster();
+    const redirects: unknown[] = [];
+    const noting: typeof fetch = (input, init) => {
+      redirects.push(init?.redirect);
+      return fetch(input, init);
+    };
+    const client = new LeaseholdClient({ endpoints: [url], fetch: noting });
+    onTestFinished(() => client.close());
+    const lease = await client.claim(NAME, { holder: 'worker-1', durationMs: LONG_MS });
+    const write = { method: 'DELETE', redirect: 'follow' } as const;
+    await expect(lease.fetch(`${elsewhere.url}/v1/kv/report`, write)).rejects.toBeInstanceOf(TypeError);
+    expect((await lease.fetch(`${url}/v1/kv/report`, write)).status).toBe(404);
+    expect(redirects.at(-1)).toBe('error');
+    await lease.release();
   });
 
   test('travels with fetch as lease-if, beside another one', async () => {
