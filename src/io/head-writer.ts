@@ -66,17 +66,17 @@ export class HeadWriter {
   }
 
   #told(bytes: Buffer, isPromise: boolean, done: Done): void {
-    try {
-      this.#mark.tell(bytes);
-    } catch (error) {
-      done(error instanceof Error ? error : new Error(String(error)));
-      return;
-    }
-    if (isPromise) {
-      this.sync(done);
-      return;
-    }
-    this.#timer ??= setTimeout(() => this.sync((error) => error && this.#fail(error)), SYNC_AFTER_MS).unref();
-    done();
+    this.#mark.tell(bytes, (error) => {
+      if (error !== undefined) {
+        done(error);
+        return;
+      }
+      if (isPromise) {
+        this.sync(done);
+        return;
+      }
+      this.#timer ??= setTimeout(() => this.sync((failed) => failed && this.#fail(failed)), SYNC_AFTER_MS).unref();
+      done();
+    });
   }
 }

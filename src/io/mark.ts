@@ -1,5 +1,5 @@
 // The mark: a witness outside LevelDB of what was made durable, because LevelDB does not tell when it has lost the end of its log.
-import { close, constants, fdatasync, open, writeSync } from 'node:fs';
+import { close, constants, fdatasync, open, write } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import type { Done } from '../env.ts';
@@ -59,15 +59,19 @@ export class Mark {
   }
 
   /**
-   * Tells that `head` is durable in the database. It outlives this process when the call returns, and a loss of power after `sync`.
-   * A write into the page cache: far cheaper than waking a thread for it. Throws what the file system throws.
+   * Records that `head` is durable in the database. The record survives a crash of this process when `done` is called, and a power
+   * failure after `sync`. One call at a time. The write goes to a thread of the pool: a file system that is frozen also holds up a
+   * write to the page cache, and on this thread it would stop the whole node. That costs about 15 µs more than a write from here.
    */
-  tell(head: Buffer): void {
+  tell(head: Buffer, done: Done): void {
     this.#place = this.#place === 0 ? 1 : 0;
     this.#head = head;
     writeSlot(this.#buffer, head);
-    const written = writeSync(this.#descriptor, this.#buffer, 0, SLOT_BYTES, this.#place * SLOT_SPACING_BYTES);
-    if (written !== SLOT_BYTES) throw new Error(`the mark took ${written} of ${SLOT_BYTES} bytes`);
+    write(this.#descriptor, this.#buffer, 0, SLOT_BYTES, this.#place * SLOT_SPACING_BYTES, (error, written) => {
+      if (error !== null) done(error);
+      else if (written !== SLOT_BYTES) done(new Error(`the mark took ${written} of ${SLOT_BYTES} bytes`));
+      else done();
+    });
   }
 
   /** Makes durable what was told before this call. One after the other. */

@@ -24,12 +24,16 @@ class SlowBatch {
 
 class SlowMark {
   readonly calls: string[] = [];
+  /** Set to keep back the end of `tell`. */
+  hangs = false;
   full = false;
   end: Done = () => {};
+  endTell: Done = () => {};
 
-  tell(head: Buffer): void {
-    if (this.full) throw new Error('full');
+  tell(head: Buffer, done: Done): void {
     this.calls.push(`tell ${decodeHead(head).sequence}`);
+    this.endTell = done;
+    if (!this.hangs) setImmediate(() => done(this.full ? new Error('full') : undefined));
   }
 
   sync(done: Done): void {
@@ -38,7 +42,7 @@ class SlowMark {
   }
 }
 
-const turn = (): Promise<void> => new Promise((next) => setImmediate(next));
+const turn = (): Promise<void> => new Promise((next) => setImmediate(() => setImmediate(next)));
 const rest = (): Promise<void> => new Promise((next) => setTimeout(next, 60));
 
 let mark: SlowMark;
@@ -81,6 +85,18 @@ test('a write is acknowledged once the mark is told, and the mark is synced with
   await turn();
   await rest();
   expect(mark.calls).toEqual(['tell 1', 'tell 2', 'sync']);
+});
+
+test('a write is not acknowledged, and the mark is not synced, while the file system holds up the mark', async () => {
+  mark.hangs = true;
+  batch.end();
+  await rest();
+  expect(mark.calls).toEqual(['tell 1']);
+  expect(answers).toEqual([]);
+  mark.endTell();
+  expect(answers).toEqual([undefined]);
+  await rest();
+  expect(mark.calls).toEqual(['tell 1', 'sync']);
 });
 
 test('a new term or vote is acknowledged only when the mark is synced too', async () => {

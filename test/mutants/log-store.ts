@@ -33,14 +33,14 @@ const FAULTS: readonly Fault[] = [
     title: 'the mark tells of a write that is not durable yet',
     file: 'io/head-writer.ts',
     find: 'batch.write({ sync: true })',
-    replace: 'this.#mark.tell(bytes);\n    batch.write({ sync: true })',
+    replace: 'this.#mark.tell(bytes, () => {});\n    batch.write({ sync: true })',
     suites: [HEAD],
   },
   {
     title: 'an error of a sync for which nobody waits is swallowed',
     file: 'io/head-writer.ts',
-    find: 'error && this.#fail(error)',
-    replace: 'error',
+    find: 'failed && this.#fail(failed)',
+    replace: 'failed',
     suites: [HEAD],
   },
   {
@@ -190,6 +190,13 @@ const FAULTS: readonly Fault[] = [
     find: 'if (length > this.frameMaxBytes) throw',
     replace: 'if (length < 0) throw',
     suites: ['io/frame.test.ts | a length of 0'],
+  },
+  {
+    title: 'a log write is acknowledged while the mark is still being written',
+    file: 'io/head-writer.ts',
+    find: 'this.#mark.tell(bytes, (error) => {',
+    replace: 'done();\n    this.#mark.tell(bytes, (error) => {',
+    suites: [HEAD],
   },
 ];
 
