@@ -1,6 +1,6 @@
 // Claims: who holds which lease since when, by time of its own or by a session. The rules of claiming are in `claiming.ts`.
 import { assert } from '../assert.ts';
-import { Changes, type Saved } from './changes.ts';
+import { Changes, type Saved, type SavedChecksum } from './changes.ts';
 import type { LeaseKey } from './commands.ts';
 import type { ClaimEnd, Events } from './events.ts';
 import { deadlineAfter, type Expiring, type ExpiryQueue } from './expiry-queue.ts';
@@ -31,7 +31,7 @@ export class Claim implements Expiring, Saved {
   deadlineMs: number;
   /** Invariant: queued exactly while it is plain and nobody pins it. */
   queuePosition = -1;
-  savedChecksum = 0;
+  savedChecksum: SavedChecksum = null;
   /** Null for a tenure to which nothing has happened since it began. */
   story: Story | null = null;
 

@@ -55,7 +55,7 @@ export class EndedTenures {
       id: letter + String(place).padStart(4, '0'),
       number: 0,
       tenures: [],
-      savedChecksum: 0,
+      savedChecksum: null,
     }));
   }
 

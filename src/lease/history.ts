@@ -1,5 +1,5 @@
 // Why a lease was lost: what became of each tenure, kept for a while after its end, and who led meanwhile. Part of the replicated state.
-import { Changes, type Saved } from './changes.ts';
+import { Changes, type Saved, type SavedChecksum } from './changes.ts';
 import type { Claim } from './claims.ts';
 import type { Assertion } from './commands.ts';
 import { type EndedTenure, EndedTenures } from './ended-tenures.ts';
@@ -29,7 +29,7 @@ export interface Reign {
 
 /** The changes of leader, one record together. */
 export class Reigns implements Saved {
-  savedChecksum = 0;
+  savedChecksum: SavedChecksum = null;
   readonly changes = new Changes();
   /** At most {@link reignsMax}, in order. */
   list: Reign[] = [];

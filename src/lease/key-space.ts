@@ -43,7 +43,7 @@ export class KeySpace {
     const index = this.#standing.index;
     let record = this.#keys.get(key);
     if (record === undefined) {
-      record = { key, value, createRevision: index, modRevision: index, version: 1, lease: null, savedChecksum: 0 };
+      record = { key, value, createRevision: index, modRevision: index, version: 1, lease: null, savedChecksum: null };
       this.#mark(record);
       this.#keys.add(key, record);
     } else {

@@ -1,6 +1,6 @@
 // The lessor: granted leases, how long they last, and which keys live by them.
 import { assert } from '../assert.ts';
-import { Changes, type Saved } from './changes.ts';
+import { Changes, type Saved, type SavedChecksum } from './changes.ts';
 import type { LeaseId } from './commands.ts';
 import { deadlineAfter, type Expiring, type ExpiryQueue } from './expiry-queue.ts';
 import { isClaimId, leaseKeyOf } from './lease-key.ts';
@@ -17,7 +17,7 @@ export class Lease implements Expiring, Saved {
   ttlMs: number;
   deadlineMs: number;
   queuePosition = -1;
-  savedChecksum = 0;
+  savedChecksum: SavedChecksum = null;
   /** Keys and claim ids that live by this lease. Null: none yet. Invariant: each of them names this lease in its own record. */
   attached: Set<string> | null = null;
   /** The attached in order, null after they changed: a lease of many keys is renewed far more often than it is given keys. */
@@ -79,7 +79,7 @@ export class Lessor {
   grant(id: LeaseId, ttlMs: number): Lease {
     assert(!this.#leases.has(id), `lease ${id} exists`);
     const lease = new Lease(id, ttlMs, deadlineAfter(this.#standing.timeMs, ttlMs));
-    this.changes.mark(id, 0);
+    this.changes.mark(id, null);
     this.#leases.set(id, lease);
     this.#queue.add(lease);
     return lease;

@@ -50,8 +50,8 @@ export class Pins {
   add(claimId: string, entity: string): boolean {
     const set = this.#sets.get(claimId);
     if (set === undefined) {
-      this.changes.mark(claimId, 0);
-      this.#sets.add(claimId, { claimId, entities: [entity], savedChecksum: 0 });
+      this.changes.mark(claimId, null);
+      this.#sets.add(claimId, { claimId, entities: [entity], savedChecksum: null });
       return true;
     }
     if (set.entities.includes(entity)) return false;

@@ -56,7 +56,7 @@ export class RememberedOutcomes {
   /** Remembers what the present entry decided under a key, in place of what there was; the oldest make room for it. */
   put(key: string, fingerprint: number, outcome: string): void {
     const { index, timeMs } = this.#standing;
-    const savedChecksum = this.#byKey.get(key)?.savedChecksum ?? 0;
+    const savedChecksum = this.#byKey.get(key)?.savedChecksum ?? null;
     this.changes.mark(key, savedChecksum);
     this.#remove(key);
     this.#lastPosition = index === this.#lastIndex ? this.#lastPosition + 1 : 0;

@@ -1,12 +1,11 @@
 // The records of one kind as the image sees them, and the changes of all kinds as one set.
-import type { Changes, ContentOf, Saved, TakenChanges } from './changes.ts';
+import type { Changes, ContentOf, Saved, SavedChecksum, TakenChanges } from './changes.ts';
 
 /** One record, ready to be saved: `content` is plain data, null when the record is gone. */
 export interface ChangedRecord {
   readonly name: string;
   readonly content: unknown;
-  /** Checksum of the version saved last, 0 if it was never saved. */
-  readonly savedChecksum: number;
+  readonly savedChecksum: SavedChecksum;
 }
 
 /** What had changed at one moment, as it was at that moment: read piece by piece while the state goes on. */

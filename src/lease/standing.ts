@@ -1,6 +1,6 @@
 // Where the state stands: the entry being applied, lease time, the revision of the last change of a key, and the last event.
 
-import { Changes, type Saved } from './changes.ts';
+import { Changes, type Saved, type SavedChecksum } from './changes.ts';
 
 /** Shared by the parts of the state machine; moved only by it, and by `keyChanged`. */
 export class Standing implements Saved {
@@ -15,7 +15,7 @@ export class Standing implements Saved {
   /** Id of the last event that any entry told; 0 and 0 before the first. Invariant: `eventIndex` is at most `index`. */
   eventIndex = 0;
   eventPosition = 0;
-  savedChecksum = 0;
+  savedChecksum: SavedChecksum = null;
   /** Holds one id at most, the empty one: this is a record of its own. */
   readonly changes = new Changes();
 

@@ -210,7 +210,7 @@ export class StateMachine {
     return this.#image.changedCount;
   }
 
-  /** Notes the checksum under which a record of the last `takeChanges` was saved (0 for one that is gone), before the next call of it. */
+  /** Notes the checksum under which a record of the last `takeChanges` was saved. Only before the next call of it, and not for a deleted record. */
   noteSaved(name: string, checksum: number): void {
     this.#image.noteSaved(name, checksum);
   }

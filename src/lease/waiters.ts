@@ -1,6 +1,6 @@
 // Who waits for which lease: one line for each, first come first served, kept in the log's order and nowhere else.
 import { assert } from '../assert.ts';
-import { Changes, type Saved } from './changes.ts';
+import { Changes, type Saved, type SavedChecksum } from './changes.ts';
 import type { LeaseId } from './commands.ts';
 import { deadlineAfter, type Expiring, type ExpiryQueue } from './expiry-queue.ts';
 import { WAITER_GRACE_MS } from './limits.ts';
@@ -38,7 +38,7 @@ export class Waiter implements Expiring, Saved {
   readonly id: string;
   readonly deadlineMs: number;
   queuePosition = -1;
-  savedChecksum = 0;
+  savedChecksum: SavedChecksum = null;
 
   constructor(fields: WaiterFields) {
     this.fields = fields;
@@ -126,7 +126,7 @@ export class Waiters {
 
   /** Puts a waiter behind all others in its line, or behind the earlier requests of its holder. */
   add(waiter: Waiter): void {
-    this.changes.mark(String(waiter.fields.ticket), 0);
+    this.changes.mark(String(waiter.fields.ticket), null);
     this.#enter(waiter);
   }
 

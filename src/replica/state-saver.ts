@@ -105,12 +105,12 @@ export class StateSaver {
     const changes = preparing.changes.next(RECORDS_PER_TURN);
     for (const { name, content, savedChecksum } of changes) {
       const encoded = content === null ? null : this.#seams.codec.encode(content);
-      const checksum = encoded === null ? 0 : this.#seams.checksum(name, encoded);
-      // A record that came and went between two saves was never there; 0 stands for that.
-      if (encoded === null && savedChecksum === 0) continue;
-      preparing.count += (encoded === null ? 0 : 1) - (savedChecksum === 0 ? 0 : 1);
-      preparing.sum = (preparing.sum + checksum - savedChecksum + SUM_MODULUS) % SUM_MODULUS;
-      if (encoded !== null) preparing.state.noteSaved(name, checksum);
+      // A record that was created and deleted between two saves is not on disk.
+      if (encoded === null && savedChecksum === null) continue;
+      const checksum = encoded === null ? null : this.#seams.checksum(name, encoded);
+      preparing.count += (checksum === null ? 0 : 1) - (savedChecksum === null ? 0 : 1);
+      preparing.sum = (preparing.sum + (checksum ?? 0) - (savedChecksum ?? 0) + SUM_MODULUS) % SUM_MODULUS;
+      if (checksum !== null) preparing.state.noteSaved(name, checksum);
       preparing.records.push([name, encoded]);
     }
     if (changes.length < RECORDS_PER_TURN) this.#write(preparing);

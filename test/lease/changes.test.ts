@@ -10,7 +10,7 @@ test('a record is copied when it changes again before a save has read it, and no
   let copies = 0;
   const changes = new Changes();
   const change = (id: string): void => {
-    changes.mark(id, 0);
+    changes.mark(id, null);
     values.set(id, (values.get(id) ?? 0) + 1);
   };
   change('a');
@@ -21,12 +21,12 @@ test('a record is copied when it changes again before a save has read it, and no
       return [values.get(id)];
     })
     .read();
-  expect(reading.next().value).toEqual(['a', [2], 0]);
+  expect(reading.next().value).toEqual(['a', [2], null]);
   change('a');
   expect(copies).toBe(1);
   change('b');
   expect(copies).toBe(2);
-  expect([...reading]).toEqual([['b', [2], 0]]);
+  expect([...reading]).toEqual([['b', [2], null]]);
   change('b');
   expect([copies, changes.count]).toEqual([2, 2]);
 });

@@ -53,7 +53,7 @@ describe('the records', () => {
 
   test('a new state has one record to save, a saved one none, and a read back one none', () => {
     const state = fresh();
-    expect(takeAll(state)).toEqual([{ name: 'm', content: [2, 0, 0, 0, 0], savedChecksum: 0 }]);
+    expect(takeAll(state)).toEqual([{ name: 'm', content: [2, 0, 0, 0, 0], savedChecksum: null }]);
     expect(state.changedCount).toBe(0);
     expect(restore([standing]).changedCount).toBe(0);
   });
@@ -70,7 +70,7 @@ describe('the records', () => {
       {
         name: 'hr0001',
         content: [1, ['\0ns\0model\0redis', alice, 1, 0, 10, null, 0, 3, 1, 1, 0, [0, 1, 2, 0, 0]]],
-        savedChecksum: 0,
+        savedChecksum: null,
       },
     ]);
   });

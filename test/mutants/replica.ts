@@ -207,6 +207,13 @@ const FAULTS: readonly Fault[] = [
     replace: 'max',
     suites: [WHOLE],
   },
+  {
+    title: 'a record that was saved with checksum 0 counts as one that was never saved',
+    file: 'replica/state-saver.ts',
+    find: 'encoded === null && savedChecksum === null',
+    replace: 'encoded === null && (savedChecksum ?? 0) === 0',
+    suites: ['replica/state-saver.test.ts | checksum'],
+  },
 ];
 
 export const REPLICA = listed('replica', 'ours', FAULTS);

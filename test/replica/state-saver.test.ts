@@ -9,6 +9,7 @@ import { EMPTY_CONF_STATE } from '../../src/raft/types.ts';
 import { DEFAULT_LIMITS } from '../../src/replica/config.ts';
 import { Roster } from '../../src/replica/roster.ts';
 import { StateSaver } from '../../src/replica/state-saver.ts';
+import { valueOfChecksumZero } from '../io/zero-checksum.ts';
 import { dumped } from '../lease/log.ts';
 
 const NO_IMAGE: ImageMeta = { index: 0, term: 0, conf: EMPTY_CONF_STATE, roster: new Uint8Array(0), count: 0, sum: 0 };
@@ -152,4 +153,53 @@ test('a small save takes no turn, and nothing is saved where nothing was applied
     told += 1;
   });
   expect([told, writes.length]).toEqual([1, 1]);
+});
+
+describe('a record whose checksum is 0', () => {
+  const KEY = 'zero';
+  const put = (value: string): void => apply({ kind: 'put', key: KEY, value, lease: null, assert: [], precondition: null });
+  const save = (): void => {
+    saver.save(state, 1, MEMBERSHIP, () => undefined);
+    writes.at(-1)?.done();
+  };
+  const valueOnDisk = (): string | undefined => onDisk().state.key(KEY)?.value;
+
+  beforeEach(() => {
+    const value = valueOfChecksumZero(KEY, index + 1);
+    put(value);
+    save();
+    const saved = writes[0]?.records.find(([name]) => name === `k${KEY}`);
+    expect(checksum(saved?.[0] ?? '', saved?.[1] ?? new Uint8Array(0))).toBe(0);
+    expect(valueOnDisk()).toBe(value);
+  });
+
+  test('is deleted on disk once it is deleted in the state', () => {
+    apply({ kind: 'delete', key: KEY, assert: [], precondition: null });
+    save();
+    expect(valueOnDisk()).toBeUndefined();
+    expect(dumped(onDisk().state)).toBe(dumped(state));
+  });
+
+  test('is counted once when it changes, and when a restart has read it back', () => {
+    put('another');
+    save();
+    expect(valueOnDisk()).toBe('another');
+    const again = valueOfChecksumZero('again', index + 1);
+    apply({ kind: 'put', key: 'again', value: again, lease: null, assert: [], precondition: null });
+    save();
+    const restarted = onDisk().state;
+    expect(dumped(restarted)).toBe(dumped(state));
+    state = restarted;
+    apply({ kind: 'delete', key: 'again', assert: [], precondition: null });
+    save();
+    expect(onDisk().state.key('again')).toBeNull();
+  });
+
+  test('is not on disk after it was created and deleted between two saves', () => {
+    apply({ kind: 'put', key: 'brief', value: valueOfChecksumZero('brief', index + 1), lease: null, assert: [], precondition: null });
+    apply({ kind: 'delete', key: 'brief', assert: [], precondition: null });
+    save();
+    expect(writes.at(-1)?.records.map(([name]) => name)).not.toContain('kbrief');
+    onDisk();
+  });
 });

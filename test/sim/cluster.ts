@@ -1,6 +1,6 @@
 // The nodes of a run: makes them, ends them, starts them again, stops their time.
 import type { Env, Recovered } from '../../src/env.ts';
-import { checksum, codec } from '../../src/io/codec.ts';
+import { codec } from '../../src/io/codec.ts';
 import { DataDirectoryError } from '../../src/io/data-directory-error.ts';
 import type { StateEvent } from '../../src/lease/events.ts';
 import type { ConfState, Index, NodeId, Term } from '../../src/raft/types.ts';
@@ -20,6 +20,7 @@ import type { Scheduler } from './scheduler.ts';
 import type { Story, Weight } from './story.ts';
 import { SimTransport } from './transport.ts';
 import { describeFrame } from './words.ts';
+import { checksumWithZeros } from './zero-checksums.ts';
 
 /** What a test plants into the seams of one node. */
 export interface EnvFault {
@@ -83,6 +84,7 @@ export class Cluster {
   readonly #harmed = new Set<NodeId>();
   /** Greatest index at which any node has been given a change of members to write. */
   lastMemberChange: Index = 0;
+  readonly #checksum = checksumWithZeros();
   #running: NodeId | null = null;
   /** Whether a node that ends is started again at once. */
   keepUp = false;
@@ -117,7 +119,7 @@ export class Cluster {
   /** A node that has never been started, with nothing on its disk. */
   place(id: NodeId, name: string, diskName: string): void {
     if (this.#nodes.has(id)) throw new Error(`cluster: there is a node ${id} already`);
-    const disk = new SimDisk(checksum, diskName);
+    const disk = new SimDisk(this.#checksum, diskName);
     const mood = { ...this.#plan.disk };
     this.#nodes.set(id, { id, name, diskName, disk, peerDisks: new Map(), lostDisks: [], mood, life: null, isLost: false, isGone: false });
   }
@@ -199,7 +201,7 @@ export class Cluster {
       this.#tell(name, `gets ${describeFrame(frame)} from n${from}`, 'detail'),
     );
     const clock = new SimClock(this.#scheduler, process, random, this.#plan.clocks[id - 1] ?? STEADY_CLOCK);
-    const env: Env = { clock, random, store, transport, codec, checksum };
+    const env: Env = { clock, random, store, transport, codec, checksum: this.#checksum };
     let role = '';
     process.call(() => {
       const replica = new Replica(this.#host.envFault?.env?.(env, id) ?? env, {
@@ -314,7 +316,7 @@ export class Cluster {
     this.crash(id, false);
     node.lostDisks.push(node.disk);
     node.diskName += '-wiped';
-    node.disk = new SimDisk(checksum, node.diskName);
+    node.disk = new SimDisk(this.#checksum, node.diskName);
     node.peerDisks = new Map();
     this.#harmed.add(id);
     this.#tell(`n${id}`, 'is WIPED');
