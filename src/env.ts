@@ -107,6 +107,24 @@ export type RecordChecksum = (name: string, content: Uint8Array) => number;
 
 // ---------------------------------------------------------------- network
 
+/**
+ * What a node reports about itself to its peers. Whole numbers; 0 also means "not measured". `syncPendingMs` is the age of the oldest
+ * unfinished sync, `freeBytes` the free space of the disk that holds the data directory.
+ */
+export interface NodeHealth {
+  readonly syncPendingMs: number;
+  readonly syncP99Ms: number;
+  readonly loopP99Ms: number;
+  readonly freeBytes: number;
+  /** Names of the alarms that are raised, such as `disk-stall`. */
+  readonly alarms: readonly string[];
+  readonly stopping: boolean;
+}
+
+/** Bounds of the alarms in a health frame: a peer that exceeds them is disconnected. */
+export const HEALTH_ALARMS_MAX = 16;
+export const HEALTH_ALARM_NAME = /^[a-z][a-z-]{0,31}$/;
+
 /** One message from node to node. Raft's own, and those of the service above it. */
 export type PeerFrame =
   | { readonly kind: 'raft'; readonly message: PeerMessage }
@@ -130,7 +148,9 @@ export type PeerFrame =
   | { readonly kind: 'image-ack'; readonly id: number; readonly position: number }
   /** A change of members asked of the leader of `term`, and its answer; both as `replica/member-codec.ts` writes them. */
   | { readonly kind: 'member-change'; readonly term: Term; readonly id: number; readonly change: Uint8Array }
-  | { readonly kind: 'member-reply'; readonly id: number; readonly reply: Uint8Array };
+  | { readonly kind: 'member-reply'; readonly id: number; readonly reply: Uint8Array }
+  /** Sent on every link at a fixed interval, so a working link is never silent. */
+  | { readonly kind: 'health'; readonly health: NodeHealth };
 
 /** What a node tells its peers of itself when they meet. */
 export interface PeerInfo {

@@ -5,7 +5,7 @@ import { MalformedBytesError } from './bytes.ts';
 import { frameOf } from './frame.ts';
 
 /** Changes when a node of the old form could misunderstand the new one. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 /** Greatest frame before both sides know each other. */
 export const GREETING_MAX_BYTES = 4_096;
 const TEXT_MAX_LENGTH = 512;

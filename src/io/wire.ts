@@ -1,5 +1,13 @@
 // What nodes say to each other as frames and back. Reading is strict: whatever an honest peer cannot have sent throws.
-import type { Codec, ImageMeta, PeerFrame, StateRecord } from '../env.ts';
+import {
+  type Codec,
+  HEALTH_ALARM_NAME,
+  HEALTH_ALARMS_MAX,
+  type ImageMeta,
+  type NodeHealth,
+  type PeerFrame,
+  type StateRecord,
+} from '../env.ts';
 import type { ConfState, Entry, NodeId } from '../raft/types.ts';
 import { ByteReader, MalformedBytesError, varintBytes, writeVarint } from './bytes.ts';
 import { encodeEntries } from './entries.ts';
@@ -16,6 +24,7 @@ const SERVICE_KINDS = {
   'image-ack': 21,
   'member-change': 22,
   'member-reply': 23,
+  health: 24,
 } as const;
 const SERVICE_NUMBERS: ReadonlySet<number> = new Set(Object.values(SERVICE_KINDS));
 /** Blocks of entries kept for the next follower: one per follower that may be at another place in the log. */
@@ -125,6 +134,10 @@ function serviceFields(frame: Exclude<PeerFrame, { readonly kind: 'raft' }>): un
       return [frame.term, frame.id, frame.change];
     case 'member-reply':
       return [frame.id, frame.reply];
+    case 'health': {
+      const { syncPendingMs, syncP99Ms, loopP99Ms, freeBytes, alarms, stopping } = frame.health;
+      return [syncPendingMs, syncP99Ms, loopP99Ms, freeBytes, alarms, stopping];
+    }
   }
 }
 
@@ -170,9 +183,26 @@ function readService(kind: number, fields: unknown): PeerFrame {
       const [id, reply] = list(fields, 2);
       return { kind: 'member-reply', id: whole(id), reply: byteArray(reply) };
     }
+    case SERVICE_KINDS.health:
+      return { kind: 'health', health: readHealth(fields) };
     default:
       throw new MalformedBytesError(`no frame is of kind ${kind}`);
   }
+}
+
+function readHealth(fields: unknown): NodeHealth {
+  const [syncPendingMs, syncP99Ms, loopP99Ms, freeBytes, alarms, stopping] = list(fields, 6);
+  const names = list(alarms);
+  if (names.length > HEALTH_ALARMS_MAX) throw new MalformedBytesError(`${names.length} alarms, above ${HEALTH_ALARMS_MAX}`);
+  if (typeof stopping !== 'boolean') throw new MalformedBytesError('neither true nor false');
+  return {
+    syncPendingMs: whole(syncPendingMs),
+    syncP99Ms: whole(syncP99Ms),
+    loopP99Ms: whole(loopP99Ms),
+    freeBytes: whole(freeBytes),
+    alarms: names.map(alarmName),
+    stopping,
+  };
 }
 
 function metaFields({ index, term, conf, roster, count, sum }: ImageMeta): unknown[] {
@@ -226,6 +256,11 @@ function time(value: unknown): number {
 
 function byteArray(value: unknown): Uint8Array {
   if (!(value instanceof Uint8Array)) throw new MalformedBytesError('not a byte array');
+  return value;
+}
+
+function alarmName(value: unknown): string {
+  if (typeof value !== 'string' || !HEALTH_ALARM_NAME.test(value)) throw new MalformedBytesError('not the name of an alarm');
   return value;
 }
 

@@ -1,12 +1,13 @@
 // What comes from the peers, each kind to the part that it concerns.
 import { unreachable } from '../assert.ts';
-import type { PeerFrame, PeerInfo, Transport } from '../env.ts';
+import type { Env, NodeHealth, PeerFrame, PeerInfo } from '../env.ts';
 import type { NodeId } from '../raft/types.ts';
 import type { Barriers } from './barriers.ts';
 import type { ClusterView } from './cluster-view.ts';
 import type { Leadership } from './leadership.ts';
 import type { Loop } from './loop.ts';
 import type { Membership } from './membership.ts';
+import { PeerHealth } from './peer-health.ts';
 import type { Proposals } from './proposals.ts';
 import type { Reads } from './reads.ts';
 import type { Requests } from './requests.ts';
@@ -24,8 +25,20 @@ export class PeerInputs {
   readonly #leadership: Leadership;
   readonly #requests: Requests;
   readonly #parts: Parts;
+  readonly #env: Env;
+  readonly health: PeerHealth;
 
-  constructor(loop: Loop, view: ClusterView, leadership: Leadership, requests: Requests, parts: Parts) {
+  constructor(
+    env: Env,
+    loop: Loop,
+    view: ClusterView,
+    leadership: Leadership,
+    requests: Requests,
+    parts: Parts,
+    localHealth: () => NodeHealth,
+  ) {
+    this.#env = env;
+    this.health = new PeerHealth(env.clock, env.transport, localHealth);
     this.#loop = loop;
     this.#view = view;
     this.#leadership = leadership;
@@ -33,18 +46,24 @@ export class PeerInputs {
     this.#parts = parts;
   }
 
-  /** Starts the transport. Frames and connections count only while `isAlive`. */
-  start(transport: Transport, isAlive: () => boolean): void {
-    transport.start({
-      frame: (from, frame) => isAlive() && this.frame(from, frame),
-      up: (peer) => isAlive() && this.up(peer),
-      down: (peer) => isAlive() && this.down(peer),
+  /** Starts the transport. Inputs are ignored while `isAlive` returns false, but for a refusal by a peer. */
+  start(isAlive: () => boolean): void {
+    this.health.start();
+    this.#env.transport.start({
+      frame: (from, frame) => isAlive() && this.#frame(from, frame),
+      up: (peer) => isAlive() && this.#up(peer),
+      down: (peer) => isAlive() && this.#down(peer),
       refused: (peer, reason) => this.#parts.membership.refused(peer, reason),
     });
   }
 
-  frame(from: NodeId, frame: PeerFrame): void {
-    this.#view.heard(from);
+  stop(): void {
+    this.health.stop();
+  }
+
+  #frame(from: NodeId, frame: PeerFrame): void {
+    // A health frame proves that the process and the link work, not that the node takes part.
+    if (frame.kind !== 'health') this.#view.heard(from);
     switch (frame.kind) {
       case 'raft':
       case 'image':
@@ -73,13 +92,17 @@ export class PeerInputs {
       case 'member-reply':
         this.#parts.membership.replied(frame);
         return;
+      case 'health':
+        this.health.received(from, frame.health);
+        return;
       default:
         unreachable(frame);
     }
   }
 
-  up(peer: PeerInfo): void {
+  #up(peer: PeerInfo): void {
     this.#view.up(peer);
+    this.health.up(peer.node);
     if (peer.node === this.#loop.raft.leader) {
       this.#parts.proposals.passAgain();
       this.#parts.reads.restart();
@@ -88,8 +111,9 @@ export class PeerInputs {
     this.#loop.wake();
   }
 
-  down(peer: NodeId): void {
+  #down(peer: NodeId): void {
     this.#view.down(peer);
+    this.health.down(peer);
     this.#loop.peerLost(peer);
     this.#leadership.peerLost(peer);
   }

@@ -16,6 +16,7 @@ import { isAdmitted } from './lanes.ts';
 import { Leadership } from './leadership.ts';
 import { Loop } from './loop.ts';
 import { Membership } from './membership.ts';
+import { unmeasuredHealth } from './peer-health.ts';
 import { PeerInputs } from './peer-inputs.ts';
 import { PrimaryLessor } from './primary-lessor.ts';
 import { Proposals } from './proposals.ts';
@@ -112,7 +113,9 @@ export class Replica implements Service {
       membership: this.#membership,
     };
     this.#leadership = new Leadership(env, this.#loop, this.#view, config, parts);
-    this.#peers = new PeerInputs(this.#loop, this.#view, this.#leadership, this.#requests, parts);
+    this.#peers = new PeerInputs(env, this.#loop, this.#view, this.#leadership, this.#requests, parts, () =>
+      unmeasuredHealth(this.#phase !== 'running'),
+    );
   }
 
   /** Reads the saved state, then takes part, unless it was told to stop by then. `ready` gets the error when the state cannot be read. */
@@ -127,7 +130,7 @@ export class Replica implements Service {
       this.#phase = 'running';
       this.events.startAfter(this.state.lastEvent, this.appliedIndex);
       this.#membership.begin();
-      this.#peers.start(this.#env.transport, () => this.#phase === 'running' || this.#phase === 'stopping');
+      this.#peers.start(() => this.#phase === 'running' || this.#phase === 'stopping');
       this.#ticks.start();
       // Alone there is nobody to wait for.
       if (!this.#membership.hasOtherVoters) this.#loop.raft.campaign();
@@ -171,6 +174,7 @@ export class Replica implements Service {
     if (this.#phase === 'stopped') return;
     this.#phase = 'stopped';
     this.#ticks.stop();
+    this.#peers.stop();
     this.#leadership.stop();
     this.#loop.halt();
     this.#requests.failAll(STOPPING);

@@ -195,7 +195,7 @@ test('whoever is no peer of this cluster is told why, and not let in', async () 
   };
   expect(await told(changed(0, 1))).toEqual([
     'version',
-    'n1 speaks version 2 of the protocol between nodes, the other side version 1; run the same release on both',
+    'n1 speaks version 3 of the protocol between nodes, the other side version 1; run the same release on both',
   ]);
   expect(await told([7] as never)).toEqual(['version', expect.stringContaining('version 7')]);
   expect(await told(changed(1, 'red'))).toEqual([

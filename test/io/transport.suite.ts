@@ -127,6 +127,17 @@ export function everyFrame(from: NodeId, to: NodeId): PeerFrame[] {
     { kind: 'image-ack', id: 1, position: 2 },
     { kind: 'member-change', term: 7, id: 4, change: data },
     { kind: 'member-reply', id: 4, reply: data },
+    {
+      kind: 'health',
+      health: {
+        syncPendingMs: 0,
+        syncP99Ms: 12,
+        loopP99Ms: 3,
+        freeBytes: 2 ** 45,
+        alarms: ['disk-stall', 'no-room'],
+        stopping: true,
+      },
+    },
   ];
 }
 

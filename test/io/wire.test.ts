@@ -103,6 +103,17 @@ const frames: fc.Arbitrary<PeerFrame> = fc.oneof(
     last: fc.option(meta),
   }),
   fc.record({ kind: fc.constant('image-ack' as const), id: whole, position: fc.oneof(whole, fc.constant(-1)) }),
+  fc.record({
+    kind: fc.constant('health' as const),
+    health: fc.record({
+      syncPendingMs: whole,
+      syncP99Ms: whole,
+      loopP99Ms: whole,
+      freeBytes: whole,
+      alarms: fc.array(fc.stringMatching(/^[a-z][a-z-]{0,31}$/), { maxLength: 16 }),
+      stopping: flag,
+    }),
+  }),
 );
 
 interface Bytes {
@@ -183,7 +194,7 @@ test('local messages and proposals have no form on the network, and unknown kind
   const propose: PeerFrame = { kind: 'raft', message: { kind: 'propose', from: SENDER, to: RECEIVER, term: 0, payloads: [] } };
   expect(() => new Wire(SENDER, codec, FRAME_MAX_BYTES).encode(propose)).toThrow(RangeError);
   const known = new Set(everyFrame(SENDER, RECEIVER).map((frame) => bytesOf(frame).kind));
-  expect(known.size).toBe(21);
+  expect(known.size).toBe(22);
   const bodies = everyFrame(SENDER, RECEIVER).map((frame) => bytesOf(frame).body);
   for (let kind = 0; kind < 256; kind++) {
     if (known.has(kind)) continue;
@@ -203,6 +214,7 @@ test('fields of the wrong shape are refused', () => {
     [21, [1, 2]],
     [22, [1, 2, Uint8Array.of(1)]],
     [23, [1, Uint8Array.of(1)]],
+    [24, [1, 2, 3, 4, ['fds'], false]],
   ];
   const odd: unknown[] = [
     null,
@@ -252,6 +264,11 @@ test('fields of the wrong shape are refused', () => {
   for (const value of [-2, 0.5]) replaced(21, 1, value);
   for (const value of [-1, Number.NaN, 'x']) replaced(19, 2, value);
   replaced(17, 2, 'bored');
+  for (const value of [-1, 1.5, 2 ** 53, Number.NaN, null]) for (let at = 0; at < 4; at++) replaced(24, at, value);
+  for (const value of ['fds', [''], ['a b'], ['A'], [`x${'-'.repeat(32)}`], [7], Array.from({ length: 17 }, () => 'fds')]) {
+    replaced(24, 4, value);
+  }
+  for (const value of [0, 1, null, 'no']) replaced(24, 5, value);
 });
 
 test('an append with a gap, with falling terms, or with entries of a later term than its own is refused', () => {

@@ -38,13 +38,22 @@ export class MemberWorld {
   readonly #nodes = new Map<string, Node>();
   /** Fence by lease, of every claim that was granted. */
   readonly granted = new Map<string, number>();
+  /** Receives every frame that a node sends. */
+  onSent: (from: NodeId, to: NodeId, frame: PeerFrame) => void = () => {};
   #claims = 0;
 
   /** Starts the three founders, and waits for a leader. */
   constructor(seed: number, limits: Partial<ReplicaLimits> = {}) {
     this.#random = new SeededRandom(seed);
     this.#limits = limits;
-    this.#network = new Network(this.#scheduler, this.#random.fork(), { ...CALM_NETWORK }, { sent: () => {} });
+    this.#network = new Network(
+      this.#scheduler,
+      this.#random.fork(),
+      { ...CALM_NETWORK },
+      {
+        sent: (from, to, frame) => this.onSent(from, to, frame),
+      },
+    );
     for (const { node, name } of FOUNDERS) this.#place(node, name, `disk-${name}`);
     for (const { name } of FOUNDERS) this.start(name);
     this.until('a leader', () => this.leader !== null);

@@ -155,6 +155,8 @@ export function describeFrame(frame: PeerFrame): string {
       return `member-change term=${frame.term} id=${frame.id}`;
     case 'member-reply':
       return `member-reply id=${frame.id}`;
+    case 'health':
+      return `health sync=${frame.health.syncPendingMs}/${frame.health.syncP99Ms} loop=${frame.health.loopP99Ms} alarms=${frame.health.alarms.join(',')}`;
   }
 }
 
