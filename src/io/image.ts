@@ -161,7 +161,10 @@ export class LevelImageWriter implements ImageWriter {
     this.generation = generation;
   }
 
-  /** The batches are not synced: the write that makes them count comes behind them in the same log, and is. */
+  /**
+   * Every batch is synced. LevelDB syncs only its current log file: a synced record that makes these count can be in a later file, and would
+   * survive a power failure that takes the end of an earlier one.
+   */
   write(records: readonly StateRecord[], done: Done): void {
     const failure = this.#host.failure();
     if (failure !== null || this.#ended) {
@@ -176,7 +179,7 @@ export class LevelImageWriter implements ImageWriter {
       this.#sum = (this.#sum + this.#host.checksum(name, content)) % SUM_MODULUS;
       putRecord(batch, this.generation, this.#host.checksum, record);
     }
-    batch.write({ sync: false }).then(
+    batch.write({ sync: true }).then(
       () => done(),
       (error: unknown) => done(this.#host.failed(error)),
     );

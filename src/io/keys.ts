@@ -46,6 +46,11 @@ export function stateKey(generation: Generation, name: string): Buffer {
   return key;
 }
 
+/** The generation in a key of {@link STATE_RANGE}. */
+export function stateGeneration(key: Buffer): Generation {
+  return key.readUInt32BE(1);
+}
+
 /** The name in a key of {@link stateRange}. */
 export function stateName(key: Buffer): string {
   return key.toString('utf8', STATE_PREFIX_BYTES);

@@ -25,6 +25,8 @@ export interface OpenedDirectory {
   readonly database: Database;
   readonly mark: Mark;
   readonly image: StoredMeta;
+  /** The greatest generation of which the database held a record when it was opened. */
+  readonly lastGeneration: Generation;
   readonly log: RecoveredLog;
   readonly recovered: Recovered;
   readonly codec: Codec;
@@ -56,7 +58,7 @@ export class LevelLogStore implements DirectoryLogStore {
     this.#peers = new PeerDisks(opened.directory, opened.identity);
     this.#image = opened.image;
     this.#hardState = opened.recovered.hardState;
-    this.#lastGeneration = opened.image.generation;
+    this.#lastGeneration = opened.lastGeneration;
     this.#writer = makeWriter((error) => this.#fail(error));
     this.syncs = this.#writer.syncs;
     this.#host = {
@@ -115,8 +117,7 @@ export class LevelLogStore implements DirectoryLogStore {
       const { database, codec, checksum } = this.#opened;
       const image: StoredMeta = { generation: this.#image.generation, meta };
       const batch = database.batch();
-      const put = (record: StateRecord): void => putRecord(batch, image.generation, checksum, record);
-      inPieces(records, put, () => {
+      inPieces(records, (record) => putRecord(batch, image.generation, checksum, record), () => {
         batch.put(META_KEY, encodeMeta(codec, image));
         this.#settle(batch.write({ sync: true }), (error) => {
           if (error === undefined) this.#image = image;
@@ -140,7 +141,8 @@ export class LevelLogStore implements DirectoryLogStore {
       }
       const batch = this.#opened.database.batch();
       for (const first of gone) batch.del(logKey(first));
-      this.#settle(batch.write({ sync: false }), leave);
+      // Synced: if these deletes were lost and later ones in another log file of LevelDB survived, the log would have a hole.
+      this.#settle(batch.write({ sync: true }), leave);
     });
   }
 
@@ -257,7 +259,7 @@ export class LevelLogStore implements DirectoryLogStore {
     this.#writer.sync((error) => done(error && this.#fail(error)));
   }
 
-  /** Not synced: what a crash leaves is cleared at the next start. */
+  /** Not synced: the next start clears what a power failure brings back, and no later image has this number. */
   #clear(generation: Generation): void {
     this.#background = this.#background.then(async () => {
       if (this.#failure === null) await this.#opened.database.clear(stateRange(generation)).catch((error: unknown) => this.#fail(error));
@@ -292,8 +294,8 @@ export class LevelLogStore implements DirectoryLogStore {
   /** Keeps the first error. */
   #fail(error: unknown): Error {
     const { directory } = this.#opened;
-    this.#failure ??=
-      error instanceof MalformedBytesError ? damaged(directory, error.message, error) : translateDiskError(directory, error);
-    return this.#failure;
+    const found = error instanceof MalformedBytesError ? damaged(directory, error.message, error) : translateDiskError(directory, error);
+    this.#failure ??= found;
+    return found === this.#failure ? found : this.#failure;
   }
 }

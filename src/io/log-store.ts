@@ -12,7 +12,7 @@ import { decodeHead, EMPTY_HEAD, type Head } from './head.ts';
 import { HeadWriter } from './head-writer.ts';
 import { checkOwner, createIdentity, type Identity, newIdentity, readIdentity, type Seat, writeIdentity } from './identity.ts';
 import { decodeMeta, NO_IMAGE, type StoredMeta } from './image-meta.ts';
-import { HEAD_KEY, type KeyRange, META_KEY, STATE_RANGE, stateRange } from './keys.ts';
+import { type Generation, HEAD_KEY, type KeyRange, META_KEY, STATE_RANGE, stateGeneration, stateRange } from './keys.ts';
 import { checkTables } from './level-files.ts';
 import { LevelLogStore } from './level-log-store.ts';
 import { type Database, recoverLog } from './log-recovery.ts';
@@ -37,6 +37,8 @@ export interface LogStoreOptions {
   readonly codec: Codec;
   /** As in `Env`; the standard one unless given. */
   readonly checksum?: RecordChecksum;
+  /** Bytes after which LevelDB begins another log file, 64 KiB or more; 8 MiB unless given. */
+  readonly writeBufferBytes?: number;
 }
 
 /**
@@ -91,7 +93,7 @@ async function claimDirectory(directory: string, options: Pick<LogStoreOptions, 
 /** The first start, or one after a first start that was cut off before anything could be acknowledged. */
 async function format(directory: string, identity: Identity, options: LogStoreOptions): Promise<DirectoryLogStore> {
   const location = join(directory, 'db');
-  const database = await openUnformed(location);
+  const database = await openUnformed(location, options);
   try {
     // Only now that the lock is ours: another process may have formed it, and gone, since the identity was read.
     if ((await readIdentity(directory))?.formed !== false)
@@ -115,7 +117,7 @@ async function open(directory: string, identity: Identity, options: LogStoreOpti
     (error: unknown) => error,
   );
   // Before the mark is read, for LevelDB's lock: no other process writes here from now on. One that did could make tables vanish.
-  const database = await openDatabase(location, false);
+  const database = await openDatabase(location, false, options);
   try {
     if (altered instanceof MalformedBytesError) throw damaged(directory, altered.message, altered);
     if (altered !== null) throw altered;
@@ -137,23 +139,23 @@ async function open(directory: string, identity: Identity, options: LogStoreOpti
 }
 
 /** LevelDB itself may have been cut off while it made its files; those mean nothing then. */
-async function openUnformed(location: string): Promise<Database> {
+async function openUnformed(location: string, options: LogStoreOptions): Promise<Database> {
   try {
-    return await openDatabase(location, true);
+    return await openDatabase(location, true, options);
   } catch (error) {
     const { code } = translateDiskError(location, error);
     if (code !== 'damaged' && code !== 'failed') throw error;
     await rm(location, { recursive: true });
-    return openDatabase(location, true);
+    return openDatabase(location, true, options);
   }
 }
 
-async function openDatabase(location: string, createIfMissing: boolean): Promise<Database> {
+async function openDatabase(location: string, createIfMissing: boolean, options: LogStoreOptions): Promise<Database> {
   const database: Database = new Level(location, {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
     compression: false,
-    writeBufferSize: WRITE_BUFFER_BYTES,
+    writeBufferSize: options.writeBufferBytes ?? WRITE_BUFFER_BYTES,
   });
   await database.open({ createIfMissing });
   return database;
@@ -185,6 +187,8 @@ interface Found {
 async function start(found: Found, { codec, checksum = standardChecksum }: LogStoreOptions): Promise<DirectoryLogStore> {
   const { directory, database, mark, head, image } = found;
   const log = await recoverLog(database, head, image.meta);
+  const lastGeneration = Math.max(image.generation, await greatestGeneration(database));
+  // Not synced. A power failure can bring these records back, so no new image gets a number that one of them has.
   for (const range of leftovers(image)) await database.clear(range);
   const incarnation = head.incarnation + 1;
   const hardState = { ...head.hardState, commit: Math.max(head.hardState.commit, image.meta.index) };
@@ -202,10 +206,16 @@ async function start(found: Found, { codec, checksum = standardChecksum }: LogSt
     writer.stop();
     throw error;
   }
-  return new LevelLogStore({ ...found, codec, checksum, log, recovered }, (told) => {
+  return new LevelLogStore({ ...found, codec, checksum, lastGeneration, log, recovered }, (told) => {
     fail = told;
     return writer;
   });
+}
+
+/** The greatest generation with a record in the database; 0 when there is none. Opening has made durable whatever is missing here. */
+async function greatestGeneration(database: Database): Promise<Generation> {
+  for await (const key of database.keys({ ...STATE_RANGE, reverse: true, limit: 1 })) return stateGeneration(key);
+  return 0;
 }
 
 /** The generations that do not count: images that were not finished, and old ones that were not cleared. */
