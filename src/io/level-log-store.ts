@@ -117,7 +117,8 @@ export class LevelLogStore implements DirectoryLogStore {
       const { database, codec, checksum } = this.#opened;
       const image: StoredMeta = { generation: this.#image.generation, meta };
       const batch = database.batch();
-      inPieces(records, (record) => putRecord(batch, image.generation, checksum, record), () => {
+      const put = (record: StateRecord): void => putRecord(batch, image.generation, checksum, record);
+      inPieces(records, put, () => {
         batch.put(META_KEY, encodeMeta(codec, image));
         this.#settle(batch.write({ sync: true }), (error) => {
           if (error === undefined) this.#image = image;
@@ -135,13 +136,10 @@ export class LevelLogStore implements DirectoryLogStore {
     this.#turns.together((leave) => {
       // It may have been closed, or have failed, before it came to this.
       const gone = this.#failure === null ? this.#opened.log.shape.compact(index) : [];
-      if (gone.length === 0) {
-        leave();
-        return;
-      }
+      if (gone.length === 0) return leave();
       const batch = this.#opened.database.batch();
       for (const first of gone) batch.del(logKey(first));
-      // Synced: if these deletes were lost and later ones in another log file of LevelDB survived, the log would have a hole.
+      // Synced: the log would have a hole if these deletes were lost and later ones in another log file survived.
       this.#settle(batch.write({ sync: true }), leave);
     });
   }
@@ -287,15 +285,15 @@ export class LevelLogStore implements DirectoryLogStore {
   #refused(done: Done): boolean {
     const failure = this.#failure;
     if (failure === null) return false;
-    setImmediate(() => done(failure));
+    setImmediate(done, failure);
     return true;
   }
 
   /** Keeps the first error. */
   #fail(error: unknown): Error {
     const { directory } = this.#opened;
-    const found = error instanceof MalformedBytesError ? damaged(directory, error.message, error) : translateDiskError(directory, error);
-    this.#failure ??= found;
-    return found === this.#failure ? found : this.#failure;
+    if (error instanceof MalformedBytesError) this.#failure ??= damaged(directory, error.message, error);
+    this.#failure ??= translateDiskError(directory, error);
+    return this.#failure;
   }
 }

@@ -6,6 +6,7 @@ const DAMAGE = 'io/log-store-damage.test.ts';
 const RECOVERY = 'io/log-recovery.test.ts';
 const BATCHES = 'io/level-log-store.test.ts';
 const HEAD = 'io/head-writer.test.ts';
+const POWER = 'io/log-store-power.test.ts';
 
 const FAULTS: readonly Fault[] = [
   {
@@ -42,6 +43,27 @@ const FAULTS: readonly Fault[] = [
     find: 'failed && this.#fail(failed)',
     replace: 'failed',
     suites: [HEAD],
+  },
+  {
+    title: 'the pieces of a received image are not synced',
+    file: 'io/image.ts',
+    find: 'batch.write({ sync: true })',
+    replace: 'batch.write({ sync: false })',
+    suites: [POWER],
+  },
+  {
+    title: 'a compaction is not synced',
+    file: 'io/level-log-store.ts',
+    find: 'this.#settle(batch.write({ sync: true }), leave);',
+    replace: 'this.#settle(batch.write({ sync: false }), leave);',
+    suites: [POWER],
+  },
+  {
+    title: 'a new image gets the number of one that was abandoned before a restart',
+    file: 'io/level-log-store.ts',
+    find: 'this.#lastGeneration = opened.lastGeneration;',
+    replace: 'this.#lastGeneration = opened.image.generation;',
+    suites: [POWER],
   },
   {
     title: 'the checksum of a log record is not checked',
@@ -109,8 +131,8 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'the state is saved without a sync',
     file: 'io/level-log-store.ts',
-    find: 'this.#settle(batch.write({ sync: true })',
-    replace: 'this.#settle(batch.write({ sync: false })',
+    find: 'this.#settle(batch.write({ sync: true }), (error)',
+    replace: 'this.#settle(batch.write({ sync: false }), (error)',
     suites: [BATCHES],
   },
   {

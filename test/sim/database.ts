@@ -7,8 +7,10 @@ export type Change = readonly [key: string, value: Buffer | null];
 
 interface Batch {
   readonly changes: readonly Change[];
-  /** With all before it. */
+  /** With all before it in the same log file. */
   readonly synced: boolean;
+  /** The number of its log file. */
+  readonly file: number;
 }
 
 /**
@@ -22,6 +24,9 @@ export class SimDatabase {
   readonly #tables = new Map<string, Buffer>();
   /** The log in front of them. */
   #log: Batch[] = [];
+  /** The log file that is being written, and how many batches it has. */
+  #file = 0;
+  #fileBatches = 0;
   #cells = new Map<string, Buffer>();
 
   get(key: string): Buffer | undefined {
@@ -36,7 +41,12 @@ export class SimDatabase {
   }
 
   write(changes: readonly Change[], synced: boolean): void {
-    this.#log.push({ changes, synced });
+    if (this.#fileBatches >= FILE_BATCHES_MAX) {
+      this.#file += 1;
+      this.#fileBatches = 0;
+    }
+    this.#fileBatches += 1;
+    this.#log.push({ changes, synced, file: this.#file });
     put(this.#cells, changes);
     if (this.#log.length > LOG_BATCHES_MOST) put(this.#tables, (this.#log.shift() as Batch).changes);
   }
@@ -51,9 +61,18 @@ export class SimDatabase {
     if (whole !== null) this.write(whole, true);
   }
 
-  /** Forgets batches at the end that nobody had synced. */
+  /**
+   * Forgets batches at the end of each log file that were not synced. LevelDB syncs only its current log file, so a batch in an earlier file
+   * can be lost although a later one survives.
+   */
   losePower(random: SeededRandom): void {
-    while (this.#log.at(-1)?.synced === false && random.chance(0.7)) this.#log.pop();
+    const kept: Batch[] = [];
+    for (let file = this.#log[0]?.file ?? 0; file <= this.#file; file += 1) {
+      const batches = this.#log.filter((batch) => batch.file === file);
+      while (batches.at(-1)?.synced === false && random.chance(0.7)) batches.pop();
+      kept.push(...batches);
+    }
+    this.#log = kept;
     this.#replay();
   }
 
@@ -83,7 +102,7 @@ export class SimDatabase {
     value[place] = (value[place] as number) ^ (1 << random.below(8));
     this.#cells.set(key, value);
     this.#tables.set(key, value);
-    this.#log = this.#log.map(({ changes, synced }) => ({ changes: changes.filter(([changed]) => changed !== key), synced }));
+    this.#log = this.#log.map((batch) => ({ ...batch, changes: batch.changes.filter(([changed]) => changed !== key) }));
     return key;
   }
 
@@ -143,3 +162,5 @@ function readBatch(bytes: Buffer): Change[] | null {
 
 const NO_VALUE = 2 ** 32 - 1;
 const LOG_BATCHES_MOST = 64;
+/** LevelDB begins another log file after 8 MiB; here that happens often. */
+const FILE_BATCHES_MAX = 6;

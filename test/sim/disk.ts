@@ -78,6 +78,10 @@ export class SimDisk {
   isFull = false;
   /** A fault that a test plants: no look at the mark. */
   ignoresMark = false;
+  /** A fault that a test plants: only what the head or the meta is in is synced, not the pieces of an image and not a compaction. */
+  syncsLess = false;
+  /** The greatest generation that this opening has seen or given. */
+  #lastGeneration = 0;
   readonly checksum: RecordChecksum;
   readonly #name: string;
   database = new SimDatabase();
@@ -192,6 +196,7 @@ export class SimDisk {
     const meta = this.database.get('m');
     const image = meta === undefined ? NO_IMAGE : decodeMeta(codec, meta);
     const reader = new LogReader();
+    this.#clearLeftovers(image.generation);
     const records = this.database.list('l');
     for (const [key, value] of records) reader.add(decodeRecord(logKey(Number(key.slice(1))), value));
     const log = reader.finish(head, image.meta);
@@ -200,6 +205,18 @@ export class SimDisk {
     this.#firsts = records.map(([key]) => Number(key.slice(1)));
     this.#takeLog(log);
     this.#readState(image.generation);
+  }
+
+  /** As by a real store: not synced, but no later image has the number of one of them. */
+  #clearLeftovers(generation: number): void {
+    const leftovers = this.database.list('s').filter(([key]) => generationOf(key) !== generation);
+    this.#lastGeneration = leftovers.reduce((greatest, [key]) => Math.max(greatest, generationOf(key)), generation);
+    this.#delete(leftovers);
+  }
+
+  #delete(records: readonly (readonly [key: string, value: Buffer])[]): void {
+    const changes = records.map(([key]): Change => [key, null]);
+    if (changes.length > 0) this.database.write(changes, false);
   }
 
   #takeLog({ entries, precedingTerm, shape }: RecoveredLog): void {
@@ -299,14 +316,30 @@ export class SimDisk {
     };
   }
 
-  installImage(meta: ImageMeta, set: RecordSet, hardState: HardState | null): Prepared {
-    const { generation } = this;
-    const changes: Change[] = [...set.list().map((record) => this.#stateChange(generation + 1, record))];
-    for (const [key] of this.database.list(`s${generation}/`)) changes.push([key, null]);
+  /** A number for an image that is about to be written. */
+  beginImage(): number {
+    this.#lastGeneration += 1;
+    return this.#lastGeneration;
+  }
+
+  /** Writes a piece of an image that does not count yet. */
+  writePiece(generation: number, records: readonly StateRecord[]): void {
+    const changes = records.map((record) => this.#stateChange(generation, record));
+    this.database.write(changes, !this.syncsLess);
+  }
+
+  /** Drops an image that does not count. */
+  clearImage(generation: number): void {
+    this.#delete(this.database.list(`s${generation}/`));
+  }
+
+  installImage(meta: ImageMeta, generation: number, set: RecordSet, hardState: HardState | null): Prepared {
+    const old = this.generation;
+    const changes: Change[] = [];
     for (const first of this.#shape.reset({ index: meta.index, term: meta.term })) changes.push([recordKey(first), null]);
     const next = { ...this.#head, sequence: this.#head.sequence + 1, hardState: hardState ?? this.hardState };
     const head: Head = { ...next, lastIndex: meta.index, lastTerm: meta.term, lastChecksum: 0 };
-    changes.push(['m', encodeMeta(codec, { generation: generation + 1, meta })], ['h', encodeHead(head)]);
+    changes.push(['m', encodeMeta(codec, { generation, meta })], ['h', encodeHead(head)]);
     return {
       changes,
       settle: () => {
@@ -316,11 +349,12 @@ export class SimDisk {
         this.#entries = [];
         this.#firsts = [];
         this.#settleHead(head, true);
+        this.clearImage(old);
       },
     };
   }
 
-  /** Not synced: a loss of power may bring the records back. */
+  /** Synced: if these deletes were lost and later ones survived, the log would have a hole. */
   compact(index: Index): void {
     if (index > this.image.index) throw new Error(`disk: compacting to ${index} behind image ${this.image.index}`);
     if (index > this.lastIndex) throw new Error(`disk: compacting to ${index}, last is ${this.lastIndex}`);
@@ -328,7 +362,7 @@ export class SimDisk {
     if (gone.length === 0) return;
     this.database.write(
       gone.map((first) => [recordKey(first), null]),
-      false,
+      !this.syncsLess,
     );
     this.#firsts = this.#firsts.filter((first) => !gone.includes(first));
     const through = (this.#firsts[0] ?? this.lastIndex + 1) - 1;
@@ -449,6 +483,11 @@ export class SimDisk {
 /** The entry with bytes of its own: neither a disk nor a wire shares memory with whoever gave it. */
 export function copyEntry(entry: Entry): Entry {
   return entry.kind === 'normal' ? { ...entry, data: entry.data.slice() } : entry;
+}
+
+/** The generation in the key of a state record, `s3/name`. */
+function generationOf(key: string): number {
+  return Number(key.slice(1, key.indexOf('/')));
 }
 
 /** Keys in the order of indexes. */

@@ -168,21 +168,34 @@ export class SimLogStore implements LogStore {
 
   beginImage(): ImageWriter {
     const ended = (): Error | undefined => this.#broken ?? (this.#closed ? closedError() : undefined);
-    return new SimImageWriter(new RecordSet(this.#disk.checksum), (done) =>
-      this.#process.after(this.#delayMs(), false, () => done(ended())),
-    );
+    const generation = this.#disk.beginImage();
+    const { incarnation } = this.#disk;
+    return new SimImageWriter(generation, new RecordSet(this.#disk.checksum), {
+      write: (records, done) => {
+        this.#scheduler.after(this.#delayMs(), () => {
+          const isOpen = this.#disk.incarnation === incarnation && this.#process.alive && ended() === undefined;
+          if (isOpen) this.#disk.writePiece(generation, records);
+          this.#process.callWhenAwake(() => done(ended()));
+        });
+      },
+      clear: () => {
+        if (ended() === undefined) this.#disk.clearImage(generation);
+      },
+    });
   }
 
   installImage(meta: ImageMeta, writer: ImageWriter, hardState: HardState | null, done: Done): void {
     if (!(writer instanceof SimImageWriter)) throw new Error('log store: a foreign image writer');
     const records = writer.finish();
+    const { generation } = writer;
     const mismatch = records.mismatch(meta);
     if (mismatch !== null) {
+      this.#disk.clearImage(generation);
       this.#process.after(this.#delayMs(), false, () => done(new Error(`log store: ${mismatch}`)));
       return;
     }
     if (hardState !== null) this.#hardState = hardState;
-    this.#begin('image', { hardState, entries: [] }, () => this.#disk.installImage(meta, records, this.#hardState), done);
+    this.#begin('image', { hardState, entries: [] }, () => this.#disk.installImage(meta, generation, records, this.#hardState), done);
   }
 
   close(done: Done): void {
@@ -298,15 +311,23 @@ function closedError(): Error {
   return new Error('log store: closed');
 }
 
+/** The disk below an image that is being written. */
+interface ImageTarget {
+  write(records: readonly StateRecord[], done: Done): void;
+  clear(): void;
+}
+
 class SimImageWriter implements ImageWriter {
+  readonly generation: number;
   readonly #records: RecordSet;
-  readonly #later: (done: Done) => void;
+  readonly #target: ImageTarget;
   #state: 'open' | 'finished' | 'aborted' = 'open';
   #writing = false;
 
-  constructor(records: RecordSet, later: (done: Done) => void) {
+  constructor(generation: number, records: RecordSet, target: ImageTarget) {
+    this.generation = generation;
     this.#records = records;
-    this.#later = later;
+    this.#target = target;
   }
 
   write(records: readonly StateRecord[], done: Done): void {
@@ -314,14 +335,16 @@ class SimImageWriter implements ImageWriter {
     if (this.#writing) throw new Error('image writer: a second write while one is under way');
     this.#writing = true;
     this.#records.put(records);
-    this.#later((error) => {
+    this.#target.write(records, (error) => {
       this.#writing = false;
       done(error);
     });
   }
 
   abort(): void {
+    if (this.#state !== 'open') return;
     this.#state = 'aborted';
+    this.#target.clear();
   }
 
   finish(): RecordSet {

@@ -60,6 +60,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     options: () => ({ envFault: { reopened: faults.tornApart }, replan: faults.manyCrashes }),
   },
   {
+    title: 'the pieces of an image and compactions are not synced, though LevelDB may change its log file behind them',
+    property: 'no-bugs',
+    seeds: 100,
+    options: () => ({ envFault: { reopened: faults.syncLess }, replan: faults.imagesWithoutPower }),
+  },
+  {
     title: 'a state counts as saved before it is durable',
     property: 'no-bugs',
     seeds: 100,

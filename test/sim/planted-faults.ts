@@ -53,6 +53,12 @@ export function tinyImages(plan: Plan): Plan {
   return { ...only(plan, ['crash-all', 'crash-one', 'far-behind'], 150), limits };
 }
 
+/** Nodes that are far behind receive the state, and the power fails at once after. */
+export function imagesWithoutPower(plan: Plan): Plan {
+  const limits = { ...plan.limits, saveAfterEntries: 4, saveAfterRecords: 4, keepEntries: 0, imagePieceBytes: 64 };
+  return { ...only(plan, ['far-behind', 'crash-all'], 120), limits };
+}
+
 /** Members that come and go all the time, on nodes that begin their lives from saved states. */
 export function changingMembers(plan: Plan): Plan {
   const limits = { ...plan.limits, saveAfterEntries: 2, saveAfterRecords: 2, keepEntries: 0 };
@@ -194,6 +200,11 @@ export function forgiving(env: Env): LogStore {
 /** Believes a database that ends earlier than the mark says. */
 export function ignoreMark(disk: SimDisk): void {
   disk.ignoresMark = true;
+}
+
+/** Syncs neither the pieces of an image nor compactions, and relies on the synced writes after them. */
+export function syncLess(disk: SimDisk): void {
+  disk.syncsLess = true;
 }
 
 /** Does what a batch says piece by piece: torn, its first half is there. */
