@@ -55,7 +55,7 @@ export type { KeyAt, KeyValue, Transaction, WriteConditions } from './library/ke
 export { type LeaseID, NoLease } from './library/lease-id.ts';
 export { type Lease, type LeaseRecord, Lessor, type LessorBackend, type LessorOptions, type RangeDeleter } from './library/lessor.ts';
 export type { LeaseManager, Manager, ManagerSettings } from './library/manager.ts';
-export type { GrantedLease, NodeLessor } from './library/node-lessor.ts';
+export type { GrantedLease, LeaseWithItems, NodeLessor } from './library/node-lessor.ts';
 export type { Pinner } from './library/pinner.ts';
 export type { Reader } from './library/reader.ts';
 export {

@@ -1,7 +1,7 @@
 // The lessor: granting, renewing, revoking and looking up leases by id, and the keys attached to them.
-import { GrantBody, GrantKeyPath, GrantList, GrantPath, GrantShape } from '../contract/lessor.ts';
+import { GrantBody, GrantKeyPath, GrantList, GrantPage, GrantPath, GrantShape } from '../contract/lessor.ts';
 import { NoBody } from '../contract/shapes.ts';
-import type { GrantView, Outcome } from '../lease/outcomes.ts';
+import type { AttachmentPage, GrantView, Outcome } from '../lease/outcomes.ts';
 import type { Service } from '../replica/service.ts';
 import { type Answer, sendAnswer } from './answer.ts';
 import type { Api, ApiServer } from './api.ts';
@@ -45,13 +45,17 @@ export function lessorRoutes(server: ApiServer, api: Api): void {
 
   server.get(
     `${GRANTS_URL}/:id`,
-    { schema: { params: GrantPath, response: replies }, config: { query: ['consistency'] } },
+    { schema: { params: GrantPath, response: { 200: GrantPage } }, config: { query: ['limit', 'after', 'consistency'] } },
     (request, reply) => {
       const { id } = request.params;
+      const limit = readLimit(request);
+      const after = readText(request, 'after');
+      const place = after === null ? null : readCursor(after);
       read(api, request, reply, (view) => {
-        const grant = id === '0' ? null : view.state.grant(id, view.nowMs);
-        if (grant === null) sendAnswer(service, reply, refusalAnswer({ code: 'lease-not-found', id }, view.index));
-        else sendBody(service, reply, 200, grantBody(grant, view.index));
+        const grant = view.state.grant(id, view.nowMs);
+        const page = view.state.attachments(id, place, limit);
+        if (grant === null || page === null) sendAnswer(service, reply, refusalAnswer({ code: 'lease-not-found', id }, view.index));
+        else sendBody(service, reply, 200, grantPage(grant, page, view.index));
       });
     },
   );
@@ -100,6 +104,11 @@ function acceptRenewal(outcome: Outcome, index: number): Answer {
 }
 
 function grantBody(grant: GrantView, index: number): GrantShape {
-  const { id, ttlMs, remainingMs, keys, claims } = grant;
-  return { id, ttlMs, remainingMs, keys: keys as string[], claims: claims as GrantShape['claims'], index };
+  const { id, ttlMs, remainingMs, keyCount, claimCount, attachedIndex } = grant;
+  return { id, ttlMs, remainingMs, keyCount, claimCount, attachedIndex, index };
+}
+
+function grantPage(grant: GrantView, { keys, claims, next }: AttachmentPage, index: number): GrantPage {
+  const page = { ...grantBody(grant, index), keys: keys as string[], claims: claims as GrantPage['claims'] };
+  return next === null ? page : { ...page, next: writeCursor(next) };
 }

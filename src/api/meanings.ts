@@ -51,8 +51,11 @@ const MEANINGS: Readonly<Record<string, string | readonly { readonly beside?: st
     { text: 'What it is known by: of a granted lease a decimal string, of a member its name.' },
   ],
   ttlMs: 'How long a granted lease lasts without being renewed, in milliseconds.',
-  keys: [{ beside: 'ttlMs', text: 'The keys that live by it, sorted.' }, { text: 'In order.' }],
-  claims: 'The claims that live by it.',
+  keyCount: 'Number of keys that are attached to it.',
+  claimCount: 'Number of claims that are attached to it.',
+  attachedIndex: 'The log index of the last attach or detach of a key or claim; 0 if there was none.',
+  keys: [{ beside: 'ttlMs', text: 'The attached keys of this page, sorted.' }, { text: 'In order.' }],
+  claims: 'The attached claims of this page, sorted. All claims come before the first key.',
   key: 'A key of the store.',
   value: [
     {

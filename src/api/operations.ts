@@ -23,7 +23,7 @@ const OPERATIONS: Readonly<Record<string, readonly [name: string, summary: strin
   'GET /v1/pins/:namespace/:model': ['list-pins-of-model', 'The pins of one model'],
   'POST /v1/lessor/leases': ['grant', 'Grant a lease by itself (a session)'],
   'GET /v1/lessor/leases': ['list-grants', 'Granted leases, in order of remaining time'],
-  'GET /v1/lessor/leases/:id': ['get-grant', 'One granted lease'],
+  'GET /v1/lessor/leases/:id': ['get-grant', 'One granted lease, with what is attached to it in pages'],
   'DELETE /v1/lessor/leases/:id': ['revoke', 'End a granted lease with all that lives by it'],
   'POST /v1/lessor/leases/:id/renew': ['renew', 'Renew a granted lease'],
   'PUT /v1/lessor/leases/:id/keys/:key': ['attach', 'Let a key live by a granted lease'],

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { Call } from '../client/http.ts';
 import { pathOf } from '../client/names.ts';
-import type { GrantList, GrantShape } from '../contract/lessor.ts';
+import type { GrantList, GrantPage, GrantShape } from '../contract/lessor.ts';
 import { duration, table } from './format.ts';
 import { DONE, type Finish, type Io, runSession, type Session, withSharedFlags } from './session.ts';
 import { durationMs } from './values.ts';
@@ -42,9 +42,11 @@ export function addLessorCommands(program: Command, io: Io, finish: Finish): voi
   command('renew <ID>', 'renew a lease', async (session, [id = '']) =>
     printGrant(session, await ask(session, { method: 'POST', path: `${leasePath(id)}/renew`, effect: 'repeatable' }), 'renewed'),
   );
-  command('get <ID>', 'show a lease with its keys and claims', async (session, [id = '']) =>
-    printGrant(session, await ask(session, { method: 'GET', path: leasePath(id), effect: 'none' }), 'lives'),
-  );
+  command('get <ID>', 'show a lease with its keys and claims', async (session, [id = '']) => {
+    const { lease, keys, claims } = await getWhole(session, id);
+    printGrant(session, lease, 'lives', { keys, claims });
+    return DONE;
+  });
   command('revoke <ID>', 'end a lease, and with it its keys and claims', async (session, [id = '']) =>
     printDone(session, { method: 'DELETE', path: leasePath(id), effect: 'keyed' }, `lease ${id} revoked`),
   );
@@ -66,8 +68,8 @@ export function addLessorCommands(program: Command, io: Io, finish: Finish): voi
       lease.id,
       duration(lease.ttlMs),
       `${duration(lease.remainingMs)} left`,
-      String(lease.keys.length),
-      String(lease.claims.length),
+      String(lease.keyCount),
+      String(lease.claimCount),
     ]);
     session.print({ leases }, rows.length === 0 ? ['no lease is granted'] : table(['LEASE', 'TTL', 'FOR', 'KEYS', 'CLAIMS'], rows));
     return DONE;
@@ -82,13 +84,31 @@ async function ask(session: Session, call: Call): Promise<GrantShape> {
   return (await session.call(call)).body as GrantShape;
 }
 
-function printGrant(session: Session, lease: GrantShape, verb: string): number {
-  const { id, ttlMs, remainingMs, keys, claims } = lease;
-  const names = claims.map((claim) => `${claim.namespace}/${claim.model}/${claim.lease}`);
-  session.print(lease, [
-    `lease ${id} ${verb}, ${duration(remainingMs)} left of ${duration(ttlMs)}`,
+/** The lease, as the last page shows it, and all that is attached to it. */
+async function getWhole(session: Session, id: string): Promise<Attachments & { readonly lease: GrantShape }> {
+  const keys: string[] = [];
+  const claims: GrantPage['claims'] = [];
+  let after: string | undefined;
+  for (;;) {
+    const page = (await session.call({ method: 'GET', path: leasePath(id), query: { after }, effect: 'none' })).body as GrantPage;
+    const { keys: moreKeys, claims: moreClaims, next, ...lease } = page;
+    keys.push(...moreKeys);
+    claims.push(...moreClaims);
+    if (next === undefined) return { lease, keys, claims };
+    after = next;
+  }
+}
+
+type Attachments = Pick<GrantPage, 'keys' | 'claims'>;
+
+function printGrant(session: Session, lease: GrantShape, verb: string, attached?: Attachments): number {
+  const { id, ttlMs, remainingMs, keyCount, claimCount } = lease;
+  const { keys, claims } = attached ?? { keys: [], claims: [] };
+  const counts = keyCount + claimCount === 0 ? '' : `, ${keyCount} keys and ${claimCount} claims attached`;
+  session.print({ ...lease, ...attached }, [
+    `lease ${id} ${verb}, ${duration(remainingMs)} left of ${duration(ttlMs)}${counts}`,
     ...keys.map((key) => `  key ${key}`),
-    ...names.map((name) => `  claim ${name}`),
+    ...claims.map((claim) => `  claim ${claim.namespace}/${claim.model}/${claim.lease}`),
   ]);
   return DONE;
 }

@@ -15,8 +15,9 @@ const GRANT_FIELDS = {
   id: Type.String(),
   ttlMs: Count,
   remainingMs: Count,
-  keys: Type.Array(Type.String()),
-  claims: Type.Array(Type.Object({ namespace: Type.String(), model: Type.String(), lease: Type.String() })),
+  keyCount: Count,
+  claimCount: Count,
+  attachedIndex: Count,
   index: Count,
 };
 
@@ -24,6 +25,16 @@ const GRANT_FIELDS = {
 export const GrantShape = Type.Object(GRANT_FIELDS);
 /** Static side of {@link GrantShape}. */
 export type GrantShape = Static<typeof GrantShape>;
+
+/** The answer of `GET` of one granted lease: the lease and one page of what is attached to it. */
+export const GrantPage = Type.Object({
+  ...GRANT_FIELDS,
+  keys: Type.Array(Type.String()),
+  claims: Type.Array(Type.Object({ namespace: Type.String(), model: Type.String(), lease: Type.String() })),
+  next: Type.Optional(Type.String()),
+});
+/** Static side of {@link GrantPage}. */
+export type GrantPage = Static<typeof GrantPage>;
 
 /** Answer of the list of granted leases, in order of remaining time. */
 export const GrantList = Type.Object({ leases: Type.Array(GrantShape), next: Type.Optional(Type.String()), index: Count });

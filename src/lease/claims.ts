@@ -6,7 +6,7 @@ import type { ClaimEnd, Events } from './events.ts';
 import { deadlineAfter, type Expiring, type ExpiryQueue } from './expiry-queue.ts';
 import type { History } from './history.ts';
 import { leaseKeyOf, type Scope, scopePrefix } from './lease-key.ts';
-import type { Lease } from './lessor.ts';
+import type { Lease, Lessor } from './lessor.ts';
 import { OrderedMap } from './ordered-map.ts';
 import type { ClaimView, Page } from './outcomes.ts';
 import type { PinSet, Pins } from './pins.ts';
@@ -55,6 +55,7 @@ export class Claims {
   readonly #pins: Pins;
   readonly #events: Events;
   readonly #history: History;
+  readonly #lessor: Lessor;
   readonly #vacated: (key: LeaseKey, index: number) => void;
 
   constructor(
@@ -63,6 +64,7 @@ export class Claims {
     pins: Pins,
     events: Events,
     history: History,
+    lessor: Lessor,
     vacated: (key: LeaseKey, index: number) => void,
   ) {
     this.#standing = standing;
@@ -70,6 +72,7 @@ export class Claims {
     this.#queue = queue;
     this.#pins = pins;
     this.#events = events;
+    this.#lessor = lessor;
     this.#vacated = vacated;
   }
 
@@ -93,7 +96,7 @@ export class Claims {
   beginBySession(id: string, holder: string, session: Lease): Claim {
     const claim = new Claim(id, holder, this.#standing.index, session, 0, 0);
     this.#begin(claim);
-    session.attach(id);
+    this.#lessor.attach(session, id);
     return claim;
   }
 
@@ -118,12 +121,12 @@ export class Claims {
     const lateMs = this.#lateMs(claim);
     this.#mark(claim);
     this.#history.mark(claim, 'session-joined', session.id);
-    claim.session?.detach(claim.id);
+    this.#detach(claim);
     this.#queue.remove(claim);
     claim.session = session;
     claim.durationMs = 0;
     claim.deadlineMs = 0;
-    session.attach(claim.id);
+    this.#lessor.attach(session, claim.id);
     this.#events.claim('extended', claim, lateMs);
   }
 
@@ -133,7 +136,7 @@ export class Claims {
     assert(session !== null, `${JSON.stringify(claim.id)} lives by no session`);
     this.#mark(claim);
     this.#history.mark(claim, 'session-ended', session.id);
-    session.detach(claim.id);
+    this.#detach(claim);
     claim.session = null;
     claim.durationMs = session.ttlMs;
     claim.deadlineMs = session.deadlineMs;
@@ -148,7 +151,7 @@ export class Claims {
     this.#mark(claim);
     this.#claims.delete(claim.id);
     this.#queue.remove(claim);
-    claim.session?.detach(claim.id);
+    this.#detach(claim);
     this.#standing.keyChanged();
     this.#vacated(leaseKeyOf(claim.id), this.#standing.index);
   }
@@ -250,6 +253,10 @@ export class Claims {
 
   #queueUnlessPinned(claim: Claim): void {
     if (!this.#pins.has(claim.id)) this.#queue.add(claim);
+  }
+
+  #detach(claim: Claim): void {
+    if (claim.session !== null) this.#lessor.detach(claim.session, claim.id);
   }
 
   #mark(claim: Claim): void {

@@ -44,6 +44,7 @@ export class Image {
   #queued: Waiter[] = [];
   #standingRead = false;
   #greatestRevision = 0;
+  #greatestAttached = 0;
 
   constructor(
     standing: Standing,
@@ -140,6 +141,8 @@ export class Image {
         this.#promised.delete(record.id);
         lease.ttlMs = record.ttlMs;
         lease.deadlineMs = record.deadlineMs;
+        lease.attachedIndex = record.attachedIndex;
+        this.#greatestAttached = Math.max(this.#greatestAttached, record.attachedIndex);
         lease.savedChecksum = checksum;
         once(this.#lessor.restore(lease), name);
         break;
@@ -192,6 +195,8 @@ export class Image {
       const { revision } = this.#standing;
       throw new ImageError(`the image's revisions disagree: written at ${this.#greatestRevision}, revision ${revision}, index ${index}`);
     }
+    if (this.#greatestAttached > index)
+      throw new ImageError(`the image's leases were changed at ${this.#greatestAttached}, after ${index}`);
     if (this.#standing.eventIndex > index)
       throw new ImageError(`the image tells of events up to ${this.#standing.eventIndex}, beyond ${index}`);
     this.#standing.index = index;

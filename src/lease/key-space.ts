@@ -1,7 +1,7 @@
 // The keys of users: values with their revisions and the lease they live by, in order. Claims are keys too, see `claims.ts`.
 import { Changes, type Saved } from './changes.ts';
 import type { DeleteCause, Events } from './events.ts';
-import type { Lease } from './lessor.ts';
+import type { Lease, Lessor } from './lessor.ts';
 import { OrderedMap } from './ordered-map.ts';
 import type { KeyView, Page } from './outcomes.ts';
 import type { Standing } from './standing.ts';
@@ -28,10 +28,12 @@ export class KeySpace {
   readonly #keys = new OrderedMap<KeyRecord>();
   readonly #standing: Standing;
   readonly #events: Events;
+  readonly #lessor: Lessor;
 
-  constructor(standing: Standing, events: Events) {
+  constructor(standing: Standing, events: Events, lessor: Lessor) {
     this.#standing = standing;
     this.#events = events;
+    this.#lessor = lessor;
   }
 
   get(key: string): KeyRecord | undefined {
@@ -52,7 +54,7 @@ export class KeySpace {
       record.modRevision = index;
       record.version += 1;
     }
-    attachTo(record, lease);
+    this.#attach(record, lease);
     this.#standing.keyChanged();
     this.#events.put(record);
     return record;
@@ -64,7 +66,7 @@ export class KeySpace {
     if (record === undefined) return false;
     this.#mark(record);
     this.#events.deleted(record, cause);
-    attachTo(record, null);
+    this.#attach(record, null);
     this.#keys.delete(key);
     this.#standing.keyChanged();
     return true;
@@ -81,7 +83,7 @@ export class KeySpace {
   attach(record: KeyRecord, lease: Lease | null): void {
     if (record.lease === lease) return;
     this.#mark(record);
-    attachTo(record, lease);
+    this.#attach(record, lease);
   }
 
   /** Takes a key from an image; false if there is one of that name. */
@@ -101,6 +103,13 @@ export class KeySpace {
     return this.#keys.page(prefix, after, limit, keyView);
   }
 
+  #attach(record: KeyRecord, lease: Lease | null): void {
+    if (record.lease === lease) return;
+    if (record.lease !== null) this.#lessor.detach(record.lease, record.key);
+    record.lease = lease;
+    if (lease !== null) this.#lessor.attach(lease, record.key);
+  }
+
   #mark(record: KeyRecord): void {
     this.changes.mark(record.key, record.savedChecksum);
   }
@@ -116,11 +125,4 @@ export function keyView(record: KeyRecord): KeyView {
     version: record.version,
     lease: record.lease?.id ?? null,
   };
-}
-
-function attachTo(record: KeyRecord, lease: Lease | null): void {
-  if (record.lease === lease) return;
-  record.lease?.detach(record.key);
-  record.lease = lease;
-  lease?.attach(record.key);
 }

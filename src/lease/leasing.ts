@@ -85,7 +85,7 @@ export class Leasing {
 
   /** By time it ends without its pinned claims. */
   #end(lease: Lease, cause: 'expired' | 'revoked'): void {
-    for (const key of lease.attachedInOrder()) {
+    for (const key of [...lease.attachedAfter(null)]) {
       const claim = isClaimId(key) ? this.#claims.get(key) : undefined;
       if (claim === undefined) this.#keys.delete(key, cause);
       else if (cause === 'expired' && this.#pins.has(key)) this.#claims.outliveSession(claim);

@@ -1,12 +1,13 @@
 // The lessor: granted leases, how long they last, and which keys live by them.
 import { assert } from '../assert.ts';
 import { Changes, type Saved, type SavedChecksum } from './changes.ts';
-import type { LeaseId } from './commands.ts';
+import type { LeaseId, LeaseKey } from './commands.ts';
 import { deadlineAfter, type Expiring, type ExpiryQueue } from './expiry-queue.ts';
 import { isClaimId, leaseKeyOf } from './lease-key.ts';
 import { LEASE_KEYS_MAX } from './limits.ts';
 import { compareLeaseIds } from './names.ts';
-import type { GrantView, Page } from './outcomes.ts';
+import { OrderedKeys } from './ordered-keys.ts';
+import type { AttachmentPage, GrantView, Page } from './outcomes.ts';
 import { ShardedMap } from './sharded-map.ts';
 import type { Standing } from './standing.ts';
 
@@ -18,10 +19,14 @@ export class Lease implements Expiring, Saved {
   deadlineMs: number;
   queuePosition = -1;
   savedChecksum: SavedChecksum = null;
-  /** Keys and claim ids that live by this lease. Null: none yet. Invariant: each of them names this lease in its own record. */
-  attached: Set<string> | null = null;
-  /** The attached in order, null after they changed: a lease of many keys is renewed far more often than it is given keys. */
-  inOrder: readonly string[] | null = null;
+  /** Log index of the last attach or detach of a key or claim; 0 for none, or for a record of an older version. */
+  attachedIndex = 0;
+  /**
+   * Keys and claim ids that are attached, in the order of the one key space: claim ids first. Null: none yet.
+   * Invariant: each of them names this lease in its own record.
+   */
+  #attached: OrderedKeys | null = null;
+  #claimCount = 0;
 
   constructor(id: LeaseId, ttlMs: number, deadlineMs: number) {
     this.id = id;
@@ -29,27 +34,34 @@ export class Lease implements Expiring, Saved {
     this.deadlineMs = deadlineMs;
   }
 
-  /** Whether so many more may live by it. */
+  /** Number of attached keys and claims. */
+  get attachedCount(): number {
+    return this.#attached?.size ?? 0;
+  }
+
+  get claimCount(): number {
+    return this.#claimCount;
+  }
+
+  /** Whether `more` keys and claims can be attached. */
   hasRoomFor(more: number): boolean {
-    return (this.attached?.size ?? 0) + more <= LEASE_KEYS_MAX;
+    return this.attachedCount + more <= LEASE_KEYS_MAX;
   }
 
   attach(key: string): void {
-    this.attached ??= new Set();
-    this.attached.add(key);
-    this.inOrder = null;
+    this.#attached ??= new OrderedKeys();
+    if (this.#attached.add(key) && isClaimId(key)) this.#claimCount += 1;
   }
 
   detach(key: string): void {
-    const there = this.attached?.delete(key) ?? false;
+    const there = this.#attached?.delete(key) ?? false;
     assert(there, `${JSON.stringify(key)} is not attached to lease ${this.id}`);
-    this.inOrder = null;
+    if (isClaimId(key)) this.#claimCount -= 1;
   }
 
-  /** Claim ids first, then keys, each in order: the order of the one key space. */
-  attachedInOrder(): readonly string[] {
-    this.inOrder ??= this.attached === null ? [] : [...this.attached].sort();
-    return this.inOrder;
+  /** The attached keys and claim ids after `after`, in order. None may be attached or detached during the iteration. */
+  attachedAfter(after: string | null): Iterable<string> {
+    return this.#attached?.range('', after) ?? [];
   }
 }
 
@@ -101,9 +113,21 @@ export class Lessor {
     this.#queue.moved(lease);
   }
 
+  /** Attaches a key or claim id. */
+  attach(lease: Lease, key: string): void {
+    this.#attachmentsChange(lease);
+    lease.attach(key);
+  }
+
+  /** Detaches a key or claim id, which must be attached. */
+  detach(lease: Lease, key: string): void {
+    this.#attachmentsChange(lease);
+    lease.detach(key);
+  }
+
   /** Forgets a lease. What lived by it must have been seen to before. */
   remove(lease: Lease): void {
-    assert((lease.attached?.size ?? 0) === 0, `lease ${lease.id} still has keys`);
+    assert(lease.attachedCount === 0, `lease ${lease.id} still has keys`);
     this.changes.mark(lease.id, lease.savedChecksum);
     this.#leases.delete(lease.id);
     this.#queue.remove(lease);
@@ -122,17 +146,30 @@ export class Lessor {
     for (const id of [...this.#leases.keys()].sort()) yield this.#leases.get(id) as Lease;
   }
 
+  /** Costs the same for every number of attachments. */
   view(lease: Lease, nowMs: number): GrantView {
-    const attached = lease.attachedInOrder();
-    const firstKey = attached.findIndex((key) => !isClaimId(key));
-    const claims = firstKey === -1 ? attached : attached.slice(0, firstKey);
     return {
       id: lease.id,
       ttlMs: lease.ttlMs,
       remainingMs: Math.max(0, lease.deadlineMs - nowMs),
-      keys: firstKey === -1 ? [] : attached.slice(firstKey),
-      claims: claims.map(leaseKeyOf),
+      keyCount: lease.attachedCount - lease.claimCount,
+      claimCount: lease.claimCount,
+      attachedIndex: lease.attachedIndex,
     };
+  }
+
+  /** At most `limit` attached claims and keys, claims first, after the one called `after`. */
+  attachments(lease: Lease, after: string | null, limit: number): AttachmentPage {
+    const keys: string[] = [];
+    const claims: LeaseKey[] = [];
+    let last: string | null = null;
+    for (const key of lease.attachedAfter(after)) {
+      if (keys.length + claims.length >= limit) return { keys, claims, next: last };
+      if (isClaimId(key)) claims.push(leaseKeyOf(key));
+      else keys.push(key);
+      last = key;
+    }
+    return { keys, claims, next: null };
   }
 
   /**
@@ -159,6 +196,11 @@ export class Lessor {
       items: shown.map((lease) => this.view(lease, nowMs)),
       next: last !== undefined && best.length > limit ? `${last.deadlineMs}:${last.id}` : null,
     };
+  }
+
+  #attachmentsChange(lease: Lease): void {
+    this.changes.mark(lease.id, lease.savedChecksum);
+    lease.attachedIndex = this.#standing.index;
   }
 }
 

@@ -20,9 +20,19 @@ export interface GrantView {
   readonly ttlMs: number;
   /** Never negative. */
   readonly remainingMs: number;
-  /** Sorted. Keys of claims are not among them. */
+  /** Number of attached keys. Claims do not count. */
+  readonly keyCount: number;
+  readonly claimCount: number;
+  /** Log index of the last attach or detach of a key or claim; 0 for none. */
+  readonly attachedIndex: number;
+}
+
+/** One page of what is attached to a granted lease. The order is that of the one key space: claims first, each part sorted. */
+export interface AttachmentPage {
   readonly keys: readonly string[];
   readonly claims: readonly LeaseKey[];
+  /** The attached key or claim id after which the next page starts; `null` on the last page. */
+  readonly next: string | null;
 }
 
 /** A key of the store as it is shown. */

@@ -57,7 +57,7 @@ export type ImageRecord =
       readonly version: number;
       readonly lease: string | null;
     }
-  | { readonly kind: 'lease'; readonly id: string; readonly ttlMs: number; readonly deadlineMs: number }
+  | { readonly kind: 'lease'; readonly id: string; readonly ttlMs: number; readonly deadlineMs: number; readonly attachedIndex: number }
   | { readonly kind: 'pins'; readonly claimId: string; readonly entities: readonly string[] }
   | ({ readonly kind: 'remembered' } & Omit<Remembered, 'savedChecksum'>)
   | { readonly kind: 'waiter'; readonly fields: WaiterFields }
@@ -83,8 +83,9 @@ export function keyContent(record: KeyRecord): unknown[] {
   return [record.value, record.createRevision, record.modRevision, record.version, record.lease?.id ?? null];
 }
 
-export function leaseContent(lease: Lease): unknown[] {
-  return [lease.ttlMs, lease.deadlineMs];
+/** Without the third number for a lease to which nothing was ever attached, as version 0.1.0 saved all leases. */
+export function leaseContent({ ttlMs, deadlineMs, attachedIndex }: Lease): unknown[] {
+  return attachedIndex === 0 ? [ttlMs, deadlineMs] : [ttlMs, deadlineMs, attachedIndex];
 }
 
 export function pinsContent(set: PinSet): unknown[] {
@@ -126,9 +127,10 @@ function read(letter: string, id: string, content: readonly unknown[]): ImageRec
     case recordLetters.reigns:
       return id === '' ? { kind: 'reigns', id, content } : null;
     case recordLetters.lease: {
-      const [ttlMs, deadlineMs] = content;
-      if (content.length !== 2 || !isLeaseId(id) || !isCount(ttlMs) || !isTime(deadlineMs)) return null;
-      return { kind: 'lease', id, ttlMs, deadlineMs };
+      const [ttlMs, deadlineMs, attachedIndex = 0] = content;
+      if ((content.length !== 2 && content.length !== 3) || !isLeaseId(id) || !isCount(ttlMs) || !isTime(deadlineMs)) return null;
+      if (content.length === 3 ? !isCount(attachedIndex) : attachedIndex !== 0) return null;
+      return { kind: 'lease', id, ttlMs, deadlineMs, attachedIndex: attachedIndex as number };
     }
     case recordLetters.pins: {
       const entities: string[] = [];

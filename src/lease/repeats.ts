@@ -3,20 +3,17 @@ import { unreachable } from '../assert.ts';
 import { toTuple } from './command-codec.ts';
 import type { BareCommand, ClaimCommand, Command, TxnOp } from './commands.ts';
 import { type KeySpace, keyView } from './key-space.ts';
-import type { Lessor } from './lessor.ts';
 import { REMEMBERED_OUTCOME_MAX_BYTES } from './limits.ts';
-import type { KeyView, Outcome, TxnResult } from './outcomes.ts';
+import type { GrantView, KeyView, Outcome, TxnResult } from './outcomes.ts';
 import type { RememberedOutcomes } from './remembered.ts';
 
 /** Knows outcomes again. What a command says itself (a value that it puts) is not kept a second time. */
 export class Repeats {
   readonly #remembered: RememberedOutcomes;
-  readonly #lessor: Lessor;
   readonly #keys: KeySpace;
 
-  constructor(remembered: RememberedOutcomes, lessor: Lessor, keys: KeySpace) {
+  constructor(remembered: RememberedOutcomes, keys: KeySpace) {
     this.#remembered = remembered;
-    this.#lessor = lessor;
     this.#keys = keys;
   }
 
@@ -61,11 +58,7 @@ export class Repeats {
       const ops = outcome.succeeded ? command.success : command.failure;
       return { ...outcome, results: outcome.results.map((result, at) => this.#wholeResult(result, ops[at] as TxnOp)) };
     }
-    if (outcome.kind === 'grant' && 'abridged' in outcome) {
-      const lease = this.#lessor.get(outcome.grant.id);
-      const lists = lease === undefined ? { keys: [], claims: [] } : this.#lessor.view(lease, 0);
-      return { kind: 'grant', grant: { ...outcome.grant, keys: lists.keys, claims: lists.claims } };
-    }
+    if (outcome.kind === 'grant' && 'keys' in outcome.grant) return { kind: 'grant', grant: counted(outcome.grant) };
     return outcome;
   }
 
@@ -93,8 +86,8 @@ export class Repeats {
 }
 
 /**
- * The outcome as it is kept. Values that the command puts are left out. What a transaction read, and what lives by a lease, is
- * left out when it is too much: a repeat is told what is there by then.
+ * The outcome as it is kept. Values that the command puts are left out. What a transaction read is left out when it is too much: a repeat
+ * is told what is there by then.
  */
 function textOf(outcome: Outcome): string {
   if (outcome.kind === 'key') return JSON.stringify({ kind: 'key', key: { ...outcome.key, value: '' } });
@@ -104,9 +97,13 @@ function textOf(outcome: Outcome): string {
     const results = outcome.results.map((result) => ('keys' in result ? {} : withoutPut(result)));
     return JSON.stringify({ ...outcome, results });
   }
-  const text = JSON.stringify(outcome);
-  if (text.length <= REMEMBERED_OUTCOME_MAX_BYTES || outcome.kind !== 'grant') return text;
-  return JSON.stringify({ kind: 'grant', abridged: true, grant: { ...outcome.grant, keys: [], claims: [] } });
+  return JSON.stringify(outcome);
+}
+
+/** A granted lease as version 0.1.0 remembered it, with lists in place of counts. Lists that were left out count as empty. */
+function counted(grant: GrantView): GrantView {
+  const { id, ttlMs, remainingMs, keys, claims } = grant as GrantView & { readonly keys: unknown[]; readonly claims: unknown[] };
+  return { id, ttlMs, remainingMs, keyCount: keys.length, claimCount: claims.length, attachedIndex: 0 };
 }
 
 function withoutPut(result: TxnResult): TxnResult {

@@ -14,7 +14,7 @@ import { KeySpace, keyView } from './key-space.ts';
 import { claimIdOf, type Scope } from './lease-key.ts';
 import { Leasing } from './leasing.ts';
 import { Lessor } from './lessor.ts';
-import type { ClaimView, GrantView, KeyView, Outcome, Page, PinView } from './outcomes.ts';
+import type { AttachmentPage, ClaimView, GrantView, KeyView, Outcome, Page, PinView } from './outcomes.ts';
 import { Pins } from './pins.ts';
 import { Queueing } from './queueing.ts';
 import { RememberedOutcomes } from './remembered.ts';
@@ -60,23 +60,15 @@ export class StateMachine {
     };
     const told = observer.event === undefined ? null : (event: StateEvent): void => observer.event?.(event);
     const events = new Events(this.#standing, told);
-    this.#keys = new KeySpace(this.#standing, events);
-    this.#claims = new Claims(this.#standing, this.#queue, this.#pins, events, this.#history, vacated);
+    this.#keys = new KeySpace(this.#standing, events, this.#lessor);
+    this.#claims = new Claims(this.#standing, this.#queue, this.#pins, events, this.#history, this.#lessor, vacated);
     this.#claiming = new Claiming(this.#standing, this.#claims, this.#lessor, this.#waiters);
-    this.#repeats = new Repeats(this.#remembered, this.#lessor, this.#keys);
+    this.#repeats = new Repeats(this.#remembered, this.#keys);
     this.#queueing = new Queueing(this.#standing, this.#claims, this.#lessor, this.#claiming, this.#waiters, this.#repeats);
     this.#leasing = new Leasing(this.#standing, this.#lessor, this.#claims, this.#pins, this.#keys, this.#queueing);
     this.#transactions = new Transactions(this.#keys, this.#lessor, this.#claims, this.#history);
-    this.#image = new Image(
-      this.#standing,
-      this.#claims,
-      this.#keys,
-      this.#lessor,
-      this.#pins,
-      this.#remembered,
-      this.#waiters,
-      this.#history,
-    );
+    const standing = this.#standing;
+    this.#image = new Image(standing, this.#claims, this.#keys, this.#lessor, this.#pins, this.#remembered, this.#waiters, this.#history);
   }
 
   /** Greatest entry time applied. */
@@ -152,6 +144,12 @@ export class StateMachine {
   grant(id: LeaseId, nowMs: number): GrantView | null {
     const lease = this.#lessor.get(id);
     return lease === undefined ? null : this.#lessor.view(lease, nowMs);
+  }
+
+  /** One page of what is attached to a granted lease, in order; null if there is no such lease. */
+  attachments(id: LeaseId, after: string | null, limit: number): AttachmentPage | null {
+    const lease = this.#lessor.get(id);
+    return lease === undefined ? null : this.#lessor.attachments(lease, after, limit);
   }
 
   /** In order of remaining time (deadline), then id. */

@@ -1,10 +1,13 @@
 // The lessor of a cluster: leases by id with attached keys, granted, renewed and ended by the log.
 import type { GrantView } from '../lease/outcomes.ts';
-import type { Service } from '../replica/service.ts';
+import type { ReadView, Service } from '../replica/service.ts';
 import { change, readThrough } from './calls.ts';
 import { BadArgument } from './errors.ts';
 import { type Key, whatIsWrongWithDuration } from './key.ts';
 import { idText, type LeaseID, NoLease } from './lease-id.ts';
+
+/** Leases, or keys and claims of one lease, in one page. */
+const PAGE_ITEMS = 1_000;
 
 /** A lease that the cluster granted. */
 export interface GrantedLease {
@@ -12,9 +15,19 @@ export interface GrantedLease {
   readonly ttlMs: number;
   /** Lease time left, in milliseconds; never negative. */
   readonly remainingMs: number;
+  /** Number of attached keys. */
+  readonly keyCount: number;
+  /** Number of attached claims. */
+  readonly claimCount: number;
+  /** Log index of the last attach or detach of a key or claim; 0 if there was none. */
+  readonly attachedIndex: number;
+}
+
+/** A granted lease with all that is attached to it. */
+export interface LeaseWithItems extends GrantedLease {
   /** Attached keys, sorted. */
   readonly keys: readonly string[];
-  /** Claims that live by it. */
+  /** Attached claims, sorted. */
   readonly claims: readonly Key[];
 }
 
@@ -67,10 +80,26 @@ export class NodeLessor {
     for (const key of keys) await change(this.#service, { kind: 'detach', id: idText(id), key }, 'done');
   }
 
-  /** The lease, or null where there is none. Linearizable. */
-  async lookup(id: LeaseID): Promise<GrantedLease | null> {
-    const grant = await readThrough(this.#service, ({ state, nowMs }) => state.grant(String(id), nowMs));
-    return grant === null ? null : shown(grant);
+  /**
+   * The lease with its keys and claims, or null where there is none. Linearizable. More than 1,000 keys and claims are read in pages, each
+   * through a barrier of its own. The other fields are those of the last page.
+   */
+  async lookup(id: LeaseID): Promise<LeaseWithItems | null> {
+    const keys: string[] = [];
+    const claims: Key[] = [];
+    let after: string | null = null;
+    for (;;) {
+      const look = ({ state, nowMs }: ReadView) => ({
+        grant: state.grant(String(id), nowMs),
+        page: state.attachments(String(id), after, PAGE_ITEMS),
+      });
+      const { grant, page }: ReturnType<typeof look> = await readThrough(this.#service, look);
+      if (grant === null || page === null) return null;
+      keys.push(...page.keys);
+      claims.push(...page.claims);
+      if (page.next === null) return { ...shown(grant), keys, claims };
+      after = page.next;
+    }
   }
 
   /** The lease that the key lives by, {@link NoLease} where it lives by none or is not there. Linearizable. */
@@ -78,13 +107,23 @@ export class NodeLessor {
     return BigInt((await readThrough(this.#service, ({ state }) => state.key(key)?.lease)) ?? NoLease);
   }
 
-  /** All leases granted by id, in order of the time that is left. Linearizable. */
+  /**
+   * All leases granted by id, in order of the time that is left. Linearizable. More than 1,000 are read in pages, each through a barrier of
+   * its own.
+   */
   async leases(): Promise<readonly GrantedLease[]> {
-    const all = Number.MAX_SAFE_INTEGER;
-    return await readThrough(this.#service, ({ state, nowMs }) => state.grants(null, all, nowMs).items.map(shown));
+    const leases: GrantedLease[] = [];
+    let after: string | null = null;
+    do {
+      const look = ({ state, nowMs }: ReadView) => state.grants(after, PAGE_ITEMS, nowMs);
+      const { items, next }: ReturnType<typeof look> = await readThrough(this.#service, look);
+      leases.push(...items.map(shown));
+      after = next;
+    } while (after !== null);
+    return leases;
   }
 }
 
-function shown({ id, ttlMs, remainingMs, keys, claims }: GrantView): GrantedLease {
-  return { id: BigInt(id), ttlMs, remainingMs, keys, claims };
+function shown({ id, ...rest }: GrantView): GrantedLease {
+  return { id: BigInt(id), ...rest };
 }

@@ -8,7 +8,15 @@ test('a grant answers 201 with the lease, its id as it was asked for', async () 
   const { call } = start();
   const answer = await call('POST', GRANTS, { body: { ttlMs: 1000, id: '9223372036854775807' } });
   expect(answer).toMatchObject({ status: 201, headers: { location: `${GRANTS}/9223372036854775807` } });
-  expect(answer.body).toEqual({ id: '9223372036854775807', ttlMs: 1000, remainingMs: 1000, keys: [], claims: [], index: 1 });
+  expect(answer.body).toEqual({
+    id: '9223372036854775807',
+    ttlMs: 1000,
+    remainingMs: 1000,
+    keyCount: 0,
+    claimCount: 0,
+    attachedIndex: 0,
+    index: 1,
+  });
   expect(await call('POST', GRANTS, { body: { ttlMs: 1, id: '9223372036854775807' } })).toMatchObject({
     status: 409,
     body: { code: 'lease-exists', id: '9223372036854775807', index: 2 },
@@ -38,11 +46,38 @@ test('a lease is looked up with what remains, its keys and its claims', async ()
     id: '5',
     ttlMs: 1000,
     remainingMs: 700,
+    keyCount: 2,
+    claimCount: 1,
+    attachedIndex: 4,
     keys: ['a', 'b'],
     claims: [{ namespace: 'ns', model: 'm', lease: 'l' }],
     index: 4,
   });
   expect(await call('GET', `${GRANTS}/6`)).toMatchObject({ status: 404, body: { code: 'lease-not-found', id: '6', index: 4 } });
+});
+
+test('the keys and claims of a lease are read in pages, and no other answer lists them', async () => {
+  const { call } = start();
+  await call('POST', GRANTS, { body: { ttlMs: 1000, id: '5' } });
+  for (const key of ['c', 'a', 'b']) await call('PUT', `/v1/kv/${key}`, { body: { value: '', lease: '5' } });
+  await call('PUT', L, { body: { holder: 'A', session: '5' } });
+  const counts = { keyCount: 3, claimCount: 1, attachedIndex: 5 };
+  const first = await call('GET', `${GRANTS}/5?limit=3`);
+  expect(first.body).toMatchObject({ ...counts, keys: ['a', 'b'], claims: [{ lease: 'l' }] });
+  const { body } = await call('GET', `${GRANTS}/5?limit=3&after=${String(first.body.next)}`);
+  expect(body).toMatchObject({ ...counts, keys: ['c'], claims: [] });
+  expect(body).not.toHaveProperty('next');
+  for (const query of ['limit=0', 'limit=1001', 'after=*', 'after=', 'other=1']) {
+    expect((await call('GET', `${GRANTS}/5?${query}`)).status).toBe(400);
+  }
+  const renewed = await call('POST', `${GRANTS}/5/renew`, { headers: { 'idempotency-key': 'r' } });
+  const again = await call('POST', `${GRANTS}/5/renew`, { headers: { 'idempotency-key': 'r' } });
+  const listed = ((await call('GET', GRANTS)).body.leases as object[])[0];
+  for (const shown of [renewed.body, again.body, listed]) {
+    expect(shown).toMatchObject(counts);
+    expect(shown).not.toHaveProperty('keys');
+    expect(shown).not.toHaveProperty('claims');
+  }
 });
 
 test('renewing begins the time anew, and is 404 once the lease is gone', async () => {

@@ -66,12 +66,35 @@ describe('lessor', () => {
     await run('claim', 'demo/main/x', '--holder', 'h', '--session', '77');
     expect((await run('lessor', 'get', '77')).out.split('\n').slice(1)).toEqual(['  key k', '  claim demo/main/x']);
     expect((await run('lessor', 'list')).out.split('\n')[1]).toMatch(/^77 +1 min 30 s +1 min 30 s left +1 +1$/);
-    expect((await run('lessor', 'renew', '77')).code).toBe(0);
+    expect(await run('lessor', 'renew', '77')).toMatchObject({
+      code: 0,
+      out: 'lease 77 renewed, 1 min 30 s left of 1 min 30 s, 1 keys and 1 claims attached',
+    });
+    expect(JSON.parse((await run('lessor', 'get', '77', '--json')).out)).toMatchObject({
+      ...{ id: '77', keyCount: 1, claimCount: 1, attachedIndex: 4 },
+      ...{ keys: ['k'], claims: [{ namespace: 'demo', model: 'main', lease: 'x' }] },
+    });
+    expect(JSON.parse((await run('lessor', 'renew', '77', '--json')).out)).not.toHaveProperty('keys');
     expect((await run('lessor', 'detach', '77', 'k')).out).toBe('k lives by no lease');
     expect((await run('lessor', 'revoke', '77')).out).toBe('lease 77 revoked');
     expect(await run('lessor', 'revoke', '77')).toMatchObject({ code: 1 });
     expect((await run('kv', 'get', 'k')).code).toBe(0);
     expect((await run('get', 'demo/main/x')).code).toBe(1);
+  });
+});
+
+describe('a lease with more than one page of keys', () => {
+  test('is shown with all of them', async () => {
+    await run('lessor', 'grant', '--ttl', '90s', '--id', '77');
+    const puts = Array.from({ length: 1_001 }, (_, at) => ({ put: { key: `k${String(at).padStart(4, '0')}`, value: '', lease: '77' } }));
+    for (const ops of [puts.slice(0, 1_000), puts.slice(1_000)]) {
+      const body = JSON.stringify({ ops });
+      expect((await fetch(`${endpoint}/v1/batch`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })).status).toBe(
+        200,
+      );
+    }
+    const lines = (await run('lessor', 'get', '77')).out.split('\n');
+    expect([lines.length, lines[1], lines.at(-1)]).toEqual([1_002, '  key k0000', '  key k1000']);
   });
 });
 

@@ -108,11 +108,14 @@ describe('nodes that stop in order', () => {
     }
     const ours = await late.library.lessor.leases();
     expect(ours.filter(({ id }) => id >= first)).toHaveLength(10_000);
-    const text = (leases: readonly { readonly id: bigint; readonly keys: readonly string[] }[]) =>
-      leases.map(({ id, keys }) => `${id} ${keys}`).sort();
+    const text = (leases: readonly { readonly id: bigint; readonly keyCount: number; readonly attachedIndex: number }[]) =>
+      leases.map(({ id, keyCount, attachedIndex }) => `${id} ${keyCount} ${attachedIndex}`).sort();
+    const keys = async ({ kv }: typeof late.library) => (await kv.list('late/')).map(({ key, lease }) => `${key} ${lease}`);
+    const lateKeys = await keys(late.library);
+    expect(lateKeys).toHaveLength(1_000);
     for (const node of three.nodes) {
       expect(text(await node.library.lessor.leases())).toEqual(text(ours));
-      expect(await node.library.kv.list('late/')).toHaveLength(1_000);
+      expect(await keys(node.library)).toEqual(lateKeys);
     }
     await late.library.lessor.revoke(first + 10_000n);
     for (const node of three.nodes) expect(await node.library.kv.get('late/0')).toBeNull();

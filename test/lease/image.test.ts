@@ -45,7 +45,7 @@ describe('the records', () => {
       ],
       ['kfree', ['x', 5, 5, 1, null]],
       ['kkey', ['value', 4, 4, 1, '7']],
-      ['l7', [100, 105]],
+      ['l7', [100, 105, 4]],
       ['m', [2, 5, 5, 7, 0]],
       ['p\0ns\0model\0redis', ['e1', 'e2']],
     ]);
@@ -88,14 +88,14 @@ describe('the records', () => {
     expect(changedBy(() => log.grant('7', 10))).toEqual(['l7']);
     expect(changedBy(() => log.grant('8', 50))).toEqual(['l8']);
     expect(changedBy(() => log.claim(redis, alice, 10))).toEqual([claim('redis'), 'm']);
-    expect(changedBy(() => log.claimBySession(redis, alice, '7'))).toEqual([claim('redis'), 'm']);
-    expect(changedBy(() => log.claimBySession(leaseKey('mysql'), alice, '7'))).toEqual([claim('mysql'), 'm']);
+    expect(changedBy(() => log.claimBySession(redis, alice, '7'))).toEqual([claim('redis'), 'l7', 'm']);
+    expect(changedBy(() => log.claimBySession(leaseKey('mysql'), alice, '7'))).toEqual([claim('mysql'), 'l7', 'm']);
     expect(changedBy(() => log.put('key', ''))).toEqual(['kkey', 'm']);
     expect(changedBy(() => log.put('key', ''))).toEqual(['kkey', 'm']);
-    expect(changedBy(() => log.apply({ kind: 'attach', id: '8', key: 'key' }))).toEqual(['kkey']);
+    expect(changedBy(() => log.apply({ kind: 'attach', id: '8', key: 'key' }))).toEqual(['kkey', 'l8']);
     expect(changedBy(() => log.apply({ kind: 'attach', id: '8', key: 'key' }))).toEqual([]);
-    expect(changedBy(() => log.apply({ kind: 'detach', id: '8', key: 'key' }))).toEqual(['kkey']);
-    expect(changedBy(() => log.apply({ kind: 'attach', id: '7', key: 'key' }))).toEqual(['kkey']);
+    expect(changedBy(() => log.apply({ kind: 'detach', id: '8', key: 'key' }))).toEqual(['kkey', 'l8']);
+    expect(changedBy(() => log.apply({ kind: 'attach', id: '7', key: 'key' }))).toEqual(['kkey', 'l7']);
     expect(changedBy(() => log.renew('7'))).toEqual([]);
     expect(changedBy(() => log.pin(redis, 'e1'))).toEqual([claim('redis'), 'm', pins]);
     expect(changedBy(() => log.pin(redis, 'e2'))).toEqual([claim('redis'), 'm', pins]);
@@ -144,7 +144,7 @@ describe('reading back', () => {
     state.restore(...standing, 1);
     state.finishRestore(9);
     expect(state.claim(leaseKey('lease-999', 'ns', 'model'), 100)).toMatchObject({ session: '7', durationMs: 500, remainingMs: 500 });
-    expect(state.grant('7', 100)?.claims).toHaveLength(1000);
+    expect(state.attachments('7', null, 2000)?.claims).toHaveLength(1000);
     expect(state.nextDeadlineMs()).toBe(600);
   });
 
@@ -203,7 +203,10 @@ describe('reading back', () => {
       ['l0', [1, 1]],
       ['l05', [1, 1]],
       ['l5', [0, 1]],
-      ['l5', [1, 1, 1]],
+      ['l5', [1, 1, 0]],
+      ['l5', [1, 1, -1]],
+      ['l5', [1, 1, null]],
+      ['l5', [1, 1, 1, 1]],
       ['p\0ns\0m\0l', []],
       ['p\0ns\0m\0l', ['b', 'a']],
       ['p\0ns\0m\0l', ['a', 'a']],

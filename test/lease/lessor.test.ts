@@ -1,5 +1,7 @@
 // Granted leases: etcd's lessor scenarios (EL) as far as they can be told without a cluster.
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { OrderedKeys } from '../../src/lease/ordered-keys.ts';
+import type { AttachmentPage } from '../../src/lease/outcomes.ts';
 import { alice, grantIn, Log, leaseKey, redis, refusalIn } from './log.ts';
 
 describe('grant', () => {
@@ -21,12 +23,12 @@ describe('grant', () => {
 
   test('EL-02 a lease granted under an id has it; granting it again is refused and changes nothing', () => {
     const log = new Log();
-    expect(log.grant('77', 500)).toEqual({ id: '77', ttlMs: 500, remainingMs: 500, keys: [], claims: [] });
+    expect(log.grant('77', 500)).toEqual({ id: '77', ttlMs: 500, remainingMs: 500, keyCount: 0, claimCount: 0, attachedIndex: 0 });
     log.put('key', '', '77');
     expect(refusalIn(log.pass(100).apply({ kind: 'grant', id: '77', ttlMs: 9000 }))).toEqual({ code: 'lease-exists', id: '77' });
-    expect(log.state.grant('77', 100)).toEqual({ id: '77', ttlMs: 500, remainingMs: 400, keys: ['key'], claims: [] });
+    expect(log.state.grant('77', 100)).toEqual({ id: '77', ttlMs: 500, remainingMs: 400, keyCount: 1, claimCount: 0, attachedIndex: 2 });
     log.revoke('77');
-    expect(log.grant('77', 1).keys).toEqual([]);
+    expect(log.grant('77', 1).keyCount).toBe(0);
   });
 
   test('EL-05 no lease can be granted under id 0', () => {
@@ -60,7 +62,14 @@ describe('renew', () => {
     const log = new Log();
     log.grant('5', 1000);
     expect([0, 400, 1000, 2000].map((nowMs) => log.state.grant('5', nowMs)?.remainingMs)).toEqual([1000, 600, 0, 0]);
-    expect(grantIn(log.pass(400).renew('5'))).toEqual({ id: '5', ttlMs: 1000, remainingMs: 1000, keys: [], claims: [] });
+    expect(grantIn(log.pass(400).renew('5'))).toEqual({
+      id: '5',
+      ttlMs: 1000,
+      remainingMs: 1000,
+      keyCount: 0,
+      claimCount: 0,
+      attachedIndex: 0,
+    });
     expect(log.state.nextDeadlineMs()).toBe(1400);
   });
 
@@ -78,6 +87,72 @@ describe('renew', () => {
   });
 });
 
+describe('what an answer contains of the attachments', () => {
+  test('a renewal, a view and a list are built without a look at the attached keys and claims', () => {
+    const log = new Log();
+    log.grant('5', 1000);
+    for (let at = 0; at < 300; at += 1) log.put(`k${at}`, '', '5');
+    for (let at = 0; at < 200; at += 1) log.claimBySession(leaseKey(`l${at}`), alice, '5');
+    const range = vi.spyOn(OrderedKeys.prototype, 'range');
+    const shown = { id: '5', ttlMs: 1000, remainingMs: 1000, keyCount: 300, claimCount: 200, attachedIndex: 501 };
+    expect(grantIn(log.renew('5'))).toEqual(shown);
+    expect(log.state.grant('5', 0)).toEqual(shown);
+    expect(log.state.grants(null, 10, 0).items).toEqual([shown]);
+    expect(range).not.toHaveBeenCalled();
+    range.mockRestore();
+  });
+
+  test('attachedIndex is the index of the last attach or detach, and nothing else moves it', () => {
+    const log = new Log();
+    const indexOf = (id: string): number | undefined => log.state.grant(id, 0)?.attachedIndex;
+    log.grant('5', 1000);
+    log.grant('6', 1000);
+    expect(indexOf('5')).toBe(0);
+    log.put('key', '', '5');
+    expect(indexOf('5')).toBe(3);
+    log.put('key', 'again', '5');
+    log.renew('5');
+    log.apply({ kind: 'attach', id: '5', key: 'key' });
+    expect(indexOf('5')).toBe(3);
+    log.apply({ kind: 'attach', id: '6', key: 'key' });
+    expect([indexOf('5'), indexOf('6')]).toEqual([7, 7]);
+    log.claimBySession(redis, alice, '5');
+    log.claimBySession(redis, alice, '6');
+    expect([indexOf('5'), indexOf('6')]).toEqual([9, 9]);
+    log.release(redis, alice);
+    expect([indexOf('5'), indexOf('6')]).toEqual([9, 10]);
+    log.apply({ kind: 'detach', id: '6', key: 'key' });
+    expect(indexOf('6')).toBe(11);
+    log.put('key', '', '6');
+    log.delete('key');
+    expect(indexOf('6')).toBe(13);
+  });
+
+  test('pages put together are all keys and claims, claims first, whatever their size', () => {
+    const log = new Log();
+    log.grant('5', 1000);
+    for (const key of ['b', 'a', 'c']) log.put(key, '', '5');
+    for (const lease of ['z', 'y']) log.claimBySession(leaseKey(lease), alice, '5');
+    for (const limit of [1, 2, 3, 4, 5, 6]) {
+      const keys: string[] = [];
+      const claims: string[] = [];
+      let after: string | null = null;
+      do {
+        const page: AttachmentPage | null = log.state.attachments('5', after, limit);
+        expect((page?.keys.length ?? 0) + (page?.claims.length ?? 0)).toBeLessThanOrEqual(limit);
+        keys.push(...(page?.keys ?? []));
+        claims.push(...(page?.claims ?? []).map(({ lease }) => lease));
+        after = page?.next ?? null;
+      } while (after !== null);
+      expect([keys, claims]).toEqual([
+        ['a', 'b', 'c'],
+        ['y', 'z'],
+      ]);
+    }
+    expect(log.state.attachments('6', null, 10)).toBeNull();
+  });
+});
+
 describe('attach and detach', () => {
   test('EL-18 a key put again on another lease has left the first', () => {
     const log = new Log();
@@ -85,7 +160,7 @@ describe('attach and detach', () => {
     log.grant('6', 10);
     log.put('key', '', '5');
     log.put('key', '', '6');
-    expect([log.state.grant('5', 0)?.keys, log.state.grant('6', 0)?.keys]).toEqual([[], ['key']]);
+    expect([log.attached('5')?.keys, log.attached('6')?.keys]).toEqual([[], ['key']]);
     log.revoke('5');
     expect(log.state.key('key')?.lease).toBe('6');
     log.revoke('6');
@@ -129,7 +204,7 @@ describe('attach and detach', () => {
     log.put('key', 'value', '5');
     log.apply({ kind: 'attach', id: '6', key: 'key' });
     expect(log.state.key('key')).toEqual({ key: 'key', value: 'value', createRevision: 3, modRevision: 3, version: 1, lease: '6' });
-    expect(log.state.grant('5', 0)?.keys).toEqual([]);
+    expect(log.attached('5')?.keys).toEqual([]);
     expect(log.state.revision).toBe(3);
   });
 
@@ -171,7 +246,7 @@ describe('revoke', () => {
     for (const key of ['b', 'a/1', 'é', 'a']) log.put(key, '', '5');
     log.claimBySession(leaseKey('z'), alice, '5');
     log.claimBySession(leaseKey('y'), alice, '5');
-    expect(log.state.grant('5', 0)).toMatchObject({ keys: ['a', 'a/1', 'b', 'é'], claims: [leaseKey('y'), leaseKey('z')] });
+    expect(log.attached('5')).toMatchObject({ keys: ['a', 'a/1', 'b', 'é'], claims: [leaseKey('y'), leaseKey('z')] });
   });
 });
 

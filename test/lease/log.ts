@@ -3,7 +3,7 @@ import { toTuple } from '../../src/lease/command-codec.ts';
 import type { Assertion, Command, LeaseKey, Precondition } from '../../src/lease/commands.ts';
 import type { StateEvent } from '../../src/lease/events.ts';
 import { claimIdOf } from '../../src/lease/lease-key.ts';
-import type { ClaimView, GrantView, KeyView, Outcome, Refusal, TxnResult } from '../../src/lease/outcomes.ts';
+import type { AttachmentPage, ClaimView, GrantView, KeyView, Outcome, Refusal, TxnResult } from '../../src/lease/outcomes.ts';
 import type { ChangedRecord } from '../../src/lease/sections.ts';
 import { StateMachine } from '../../src/lease/state-machine.ts';
 
@@ -112,6 +112,11 @@ export class Log {
 
   shown(key: LeaseKey): ClaimView | null {
     return this.state.claim(key, this.timeMs);
+  }
+
+  /** All that is attached to a granted lease; null where there is none. */
+  attached(id: string): AttachmentPage | null {
+    return this.state.attachments(id, null, Number.POSITIVE_INFINITY);
   }
 
   /** The id under which a plain claim stands in the expiry queue. */

@@ -16,6 +16,7 @@ type ModelWaiter = {
   node: number;
   incarnation: number;
 };
+type ModelLease = { ttlMs: number; deadlineMs: number; attachedIndex: number };
 type ModelClaim = { holder: string; fence: number; session: string | null; durationMs: number; deadlineMs: number };
 
 const max = Number.MAX_SAFE_INTEGER;
@@ -28,7 +29,7 @@ export class Model {
   index = 0;
   claims = new Map<string, ModelClaim>();
   pins = new Map<string, string[]>();
-  leases = new Map<string, { ttlMs: number; deadlineMs: number }>();
+  leases = new Map<string, ModelLease>();
   keys = new Map<string, KeyView>();
   vacated: string[] = [];
   /** In the order in which they came. */
@@ -123,7 +124,7 @@ export class Model {
         while (command.id === null && this.leases.has(id)) id = String(Number(id) + 1);
         if (id === '0') return refused({ code: 'lease-not-found', id });
         if (this.leases.has(id)) return refused({ code: 'lease-exists', id });
-        this.leases.set(id, { ttlMs: command.ttlMs, deadlineMs: this.deadline(command.ttlMs) });
+        this.leases.set(id, { ttlMs: command.ttlMs, deadlineMs: this.deadline(command.ttlMs), attachedIndex: 0 });
         return { kind: 'grant', grant: this.grantView(id) };
       }
       case 'renew': {
@@ -142,8 +143,8 @@ export class Model {
         const view = this.keys.get(command.key);
         if (!this.leases.has(command.id)) return refused({ code: 'lease-not-found', id: command.id });
         if (!view) return refused({ code: 'key-not-found', key: command.key });
-        if (command.kind === 'attach') this.keys.set(command.key, { ...view, lease: command.id });
-        else if (view.lease === command.id) this.keys.set(command.key, { ...view, lease: null });
+        if (command.kind === 'attach') this.keys.set(command.key, { ...view, lease: this.moved(view.lease, command.id) });
+        else if (view.lease === command.id) this.keys.set(command.key, { ...view, lease: this.moved(view.lease, null) });
         return done;
       }
       case 'put':
@@ -205,10 +206,23 @@ export class Model {
   }
 
   grantView(id: string, nowMs = this.timeMs): GrantView {
-    const { ttlMs, deadlineMs } = this.leases.get(id) as { ttlMs: number; deadlineMs: number };
+    const { ttlMs, deadlineMs, attachedIndex } = this.leases.get(id) as ModelLease;
+    const { keys, claims } = this.attachments(id);
+    return { id, ttlMs, remainingMs: Math.max(0, deadlineMs - nowMs), keyCount: keys.length, claimCount: claims.length, attachedIndex };
+  }
+
+  /** Something leaves one lease for another, null for none. Returns the other. */
+  moved(from: string | null, to: string | null): string | null {
+    for (const id of from === to ? [] : [from, to]) {
+      const lease = this.leases.get(id ?? '');
+      if (lease) lease.attachedIndex = this.index;
+    }
+    return to;
+  }
+
+  attachments(id: string): { keys: string[]; claims: LeaseKey[] } {
     const attached = this.attached(id);
-    const claims: LeaseKey[] = attached.filter(isClaimId).map(leaseKeyOf);
-    return { id, ttlMs, remainingMs: Math.max(0, deadlineMs - nowMs), keys: attached.filter((key) => !isClaimId(key)), claims };
+    return { keys: attached.filter((key) => !isClaimId(key)), claims: attached.filter(isClaimId).map(leaseKeyOf) };
   }
 
   deadline(durationMs: number): number {
@@ -226,13 +240,15 @@ export class Model {
   }
 
   begin(id: string, { holder, fence, session, durationMs, deadlineMs }: ModelClaim): void {
-    this.claims.set(id, { holder, fence, session, durationMs, deadlineMs });
+    this.claims.set(id, { holder, fence, session: this.moved(null, session ?? null), durationMs, deadlineMs });
     this.revision = this.index;
   }
 
   end(key: string): void {
     if (!isClaimId(key)) this.remove(key);
-    else if (this.claims.delete(key)) {
+    else if (this.claims.has(key)) {
+      this.moved(this.claims.get(key)?.session ?? null, null);
+      this.claims.delete(key);
       this.granted.delete(key);
       this.revision = this.index;
       this.vacated.push(`${this.index} ${key}`);
@@ -272,7 +288,7 @@ export class Model {
     }
     if (!this.leases.has(command.session)) return refused({ code: 'lease-not-found', id: command.session });
     this.granted.delete(id);
-    if (claim) claim.session = command.session;
+    if (claim) claim.session = this.moved(claim.session, command.session);
     else this.begin(id, { ...command, fence: this.index, durationMs: 0, deadlineMs: 0 });
     return { kind: 'claim', created: !claim, claim: this.claimView(id) };
   }
@@ -336,6 +352,7 @@ export class Model {
 
   put(key: string, value: string, lease: string | null): KeyView {
     const old = this.keys.get(key);
+    this.moved(old?.lease ?? null, lease);
     const createRevision = old?.createRevision ?? this.index;
     const view = { key, value, createRevision, modRevision: this.index, version: (old?.version ?? 0) + 1, lease };
     this.keys.set(key, view);
@@ -344,6 +361,7 @@ export class Model {
   }
 
   remove(key: string): boolean {
+    this.moved(this.keys.get(key)?.lease ?? null, null);
     if (!this.keys.delete(key)) return false;
     this.revision = this.index;
     return true;

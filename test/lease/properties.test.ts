@@ -95,6 +95,7 @@ test('every outcome, view and vacancy is the one that the model gives', () => {
           grants.map(({ id }) => model.grantView(id, nowMs)),
         );
         same(grants.length, model.leases.size);
+        for (const { id } of grants) same(state.attachments(id, null, 100), { ...model.attachments(id), next: null });
         for (const later of [nowMs, nowMs + 20, 2 ** 53]) {
           const due = [...state.due(later, 1000)].sort((a, b) => (a.id < b.id ? -1 : 1));
           same(due, model.dueItems(later));

@@ -17,7 +17,7 @@ describe('claiming by a session', () => {
       created: true,
       claim: { ...redis, holder: alice, fence: 2, durationMs: 1000, remainingMs: 800, session: '5', pinnedBy: [] },
     });
-    expect(log.state.grant('5', 200)?.claims).toEqual([redis]);
+    expect(log.attached('5')?.claims).toEqual([redis]);
     expect(log.state.revision).toBe(2);
   });
 
@@ -54,7 +54,7 @@ describe('claiming by a session', () => {
     log.claimBySession(redis, alice, '5');
     const moved = log.apply({ kind: 'claim-session', key: redis, holder: alice, session: '6' });
     expect(moved).toMatchObject({ created: false, claim: { fence: 3, session: '6', remainingMs: 5000 } });
-    expect(log.state.grant('5', 0)?.claims).toEqual([]);
+    expect(log.attached('5')?.claims).toEqual([]);
     log.revoke('5');
     expect(log.shown(redis)?.session).toBe('6');
     expect(log.state.revision).toBe(3);
@@ -96,7 +96,7 @@ describe('claiming by a session', () => {
     const log = withSession();
     log.claimBySession(redis, alice, '5');
     log.release(redis, alice);
-    expect(log.state.grant('5', 0)?.claims).toEqual([]);
+    expect(log.attached('5')?.claims).toEqual([]);
     expect(log.vacancies).toEqual([{ ...redis, index: 3 }]);
   });
 });

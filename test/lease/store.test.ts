@@ -54,7 +54,7 @@ describe('delete', () => {
     log.grant('5', 10);
     log.put('key', '', '5');
     expect(log.delete('key')).toEqual({ kind: 'done' });
-    expect(log.state.grant('5', 0)?.keys).toEqual([]);
+    expect(log.attached('5')?.keys).toEqual([]);
     expect(log.state.key('key')).toBeNull();
   });
 

@@ -31,6 +31,17 @@ describe('the lessor of a node', () => {
     expect(await node.lessor.lookup(-1n)).toBeNull();
   });
 
+  test('looks up all keys and claims of a lease, page by page, and shows counts elsewhere', async () => {
+    const { node } = await startManual();
+    await node.lessor.grant(1n, 1_000);
+    const keys = Array.from({ length: 2_001 }, (_, at) => `k${String(at).padStart(4, '0')}`);
+    await Promise.all(keys.map((key) => node.kv.put(key, '', { lease: 1n })));
+    expect(await node.lessor.lookup(1n)).toMatchObject({ keyCount: 2_001, claimCount: 0, keys, claims: [] });
+    const [listed] = await node.lessor.leases();
+    expect(listed).toMatchObject({ id: 1n, keyCount: 2_001 });
+    expect(listed).not.toHaveProperty('keys');
+  });
+
   test('deletes the keys of a lease that ends, and tells whose a key is', async () => {
     const { node, clock } = await startManual();
     await node.lessor.grant(1n, 1_000);

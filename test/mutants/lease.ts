@@ -18,6 +18,13 @@ const FAULTS: readonly Fault[] = [
     suites: [EXPIRY],
   },
   {
+    title: 'detaching leaves the index of the last attach or detach as it was',
+    file: 'lease/lessor.ts',
+    find: 'this.#attachmentsChange(lease);\n    lease.detach(key);',
+    replace: 'lease.detach(key);',
+    suites: ['lease/lessor.test.ts'],
+  },
+  {
     title: 'an expiry ends a lease that was renewed since',
     file: 'lease/leasing.ts',
     find: 'lease !== undefined && lease.deadlineMs === item.deadlineMs',
@@ -223,9 +230,9 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'a pin ends with the tenure',
     file: 'lease/claims.ts',
-    find: 'claim.session?.detach(claim.id);\n    this.#standing.keyChanged();',
+    find: 'this.#detach(claim);\n    this.#standing.keyChanged();',
     replace:
-      'claim.session?.detach(claim.id);\n    for (const by of this.#pins.entities(claim.id)) this.#pins.remove(claim.id, by);\n    this.#standing.keyChanged();',
+      'this.#detach(claim);\n    for (const by of this.#pins.entities(claim.id)) this.#pins.remove(claim.id, by);\n    this.#standing.keyChanged();',
     suites: [PINS],
   },
   {

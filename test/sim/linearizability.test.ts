@@ -177,7 +177,10 @@ const denied = (holder: string, fence: number): Outcome => ({
 });
 const held = (holder: string, fence: number, session: string | null = null): Tenure => ({ holder, fence, session, pinned: false });
 const grant = (id: string, ttlMs: number): BareCommand => ({ kind: 'grant', id, ttlMs });
-const granted = (id: string, ttlMs: number): Outcome => ({ kind: 'grant', grant: { id, ttlMs, remainingMs: ttlMs, keys: [], claims: [] } });
+const granted = (id: string, ttlMs: number): Outcome => ({
+  kind: 'grant',
+  grant: { id, ttlMs, remainingMs: ttlMs, keyCount: 0, claimCount: 0, attachedIndex: 0 },
+});
 const lease = `lease ${keyName(LEASE)}`;
 
 describe('a history of claims', () => {
