@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import type { Service } from '../replica/service.ts';
+import type { Connections } from './connections.ts';
 import type { Waits } from './waits.ts';
 import type { Watchers } from './watchers.ts';
 
@@ -14,6 +15,7 @@ export interface Api {
   readonly service: Service;
   readonly waits: Waits;
   readonly watchers: Watchers;
+  readonly connections: Connections;
 }
 
 /** The part of Fastify's request that is read outside of typed handlers. */

@@ -11,6 +11,9 @@ import { type ProblemFacts, problemAnswer, problemBody, sendAnswer } from './ans
 import type { ApiReply } from './api.ts';
 import { stampValues } from './stamp.ts';
 
+/** How long the last answer on a connection may take to be read, in milliseconds. */
+const LINGER_MS = 2_000;
+
 /** Ends a request with a problem. Thrown by handlers and by what they call before anything was submitted. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
@@ -77,6 +80,8 @@ export function answerUnreadable(service: Service, error: { readonly code?: stri
       `leasehold-node: ${node}\r\nleasehold-leader: ${leader}\r\nleasehold-term: ${term}\r\nleasehold-index: ${index}\r\n` +
       `content-type: ${PROBLEM_MEDIA_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
+  // A client that neither reads nor closes must not keep the connection.
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }
 
 function unreadable(nodeCode: string): { status: number; code: ProblemCode; detail: string } {

@@ -31,6 +31,7 @@ export function metricsRoutes(server: ApiServer, api: Api, latency: RequestLaten
     alarmMetrics(text, api.service);
     lessorMetrics(text, figures);
     eventMetrics(text, api);
+    connectionMetrics(text, api);
     text.histogram(
       'leasehold_http_request_duration_seconds',
       'Time to answer a request, by operation and the end of the call (DESIGN 3); claim-in-turn is a claim that may queue.',
@@ -116,6 +117,20 @@ function lessorMetrics(text: MetricsText, { state, leaseTimeMs, isPrimary }: Fig
   );
   const nextMs = state.nextDeadlineMs() ?? leaseTimeMs;
   text.gauge('leasehold_lessor_backlog_seconds', 'For how long the first of them has been due.', Math.max(0, leaseTimeMs - nextMs) / 1_000);
+}
+
+function connectionMetrics(text: MetricsText, { connections }: Api): void {
+  text.gauge('leasehold_http_connections', 'Open connections of clients.', connections.count);
+  text.counter(
+    'leasehold_http_connections_dropped_total',
+    'Connections closed without an answer because there were too many.',
+    connections.dropped,
+  );
+  text.counter(
+    'leasehold_http_connections_cut_off_total',
+    'Connections closed because of unread answers, unfinished bodies, or too many requests at once.',
+    connections.cutOff,
+  );
 }
 
 function eventMetrics(text: MetricsText, { service, watchers, waits }: Api): void {

@@ -3,20 +3,22 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { FORMATS } from '../contract/formats.ts';
-import { BODY_MAX_BYTES } from '../contract/limits.ts';
+import { BODY_MAX_BYTES, HEAD_MAX_BYTES } from '../contract/limits.ts';
 import { checkLeaseName } from '../contract/secretaries.ts';
 import type { Log } from '../log.ts';
 import type { Service } from '../replica/service.ts';
 import type { Api, ApiServer } from './api.ts';
 import { batchRoutes } from './batch-routes.ts';
-import { parseJson } from './body.ts';
 import { clusterRoutes } from './cluster-routes.ts';
 import { checkConditionHeaders, conditionInTrailers, NO_CONDITIONS } from './condition-headers.ts';
+import { type ConnectionLimits, Connections, DEFAULT_CONNECTION_LIMITS } from './connections.ts';
 import { type Dashboard, dashboardRoutes } from './dashboard-routes.ts';
-import { ApiError, answerUnreadable, invalidArgument, sendError, sendProblem } from './errors.ts';
+import { answerUnreadable, invalidArgument, sendError, sendProblem } from './errors.ts';
+import { controlFlow } from './flow-control.ts';
 import { refuseForeignPages } from './foreign-pages.ts';
 import { healthRoutes, LIVE_URL } from './health-routes.ts';
 import { historyRoutes } from './history-routes.ts';
+import { readJsonBodies } from './json-bodies.ts';
 import { KnownPaths } from './known-paths.ts';
 import { kvRoutes } from './kv-routes.ts';
 import { leaseListRoutes } from './lease-list-routes.ts';
@@ -31,7 +33,6 @@ import { checkQuery, parseQuery } from './query.ts';
 import { RecentTraffic } from './recent-traffic.ts';
 import { RequestLatency } from './request-latency.ts';
 import { logRequests } from './request-log.ts';
-import { trackSilentConnections } from './silent-connections.ts';
 import { traceRequests } from './tracing.ts';
 import { txnRoutes } from './txn-routes.ts';
 import { waitRoutes } from './wait-routes.ts';
@@ -47,9 +48,7 @@ declare module 'fastify' {
 }
 
 /** Limits of one node's server. */
-export interface ServerLimits {
-  /** Connections beyond this many are closed at once. */
-  readonly connectionsMax: number;
+export interface ServerLimits extends ConnectionLimits {
   /** Requests that wait for something to happen; one more is refused as overloaded. */
   readonly waitsMax: number;
   /** Watches at a time; one more is refused as overloaded. */
@@ -66,7 +65,7 @@ export interface ServerLimits {
 
 /** What the server allows unless told otherwise. */
 export const DEFAULT_SERVER_LIMITS: ServerLimits = {
-  connectionsMax: 20_000,
+  ...DEFAULT_CONNECTION_LIMITS,
   waitsMax: 20_000,
   watchersMax: 4_096,
   watchStallMs: 30_000,
@@ -102,13 +101,16 @@ export function createServer(options: ServerOptions): FastifyInstance {
   const log = options.log ?? (() => undefined);
   const waits = new Waits(limits.waitsMax);
   const watchers = new Watchers(service, waits, limits.watchersMax, limits.watchStallMs);
-  const api: Api = { service, waits, watchers };
 
   const fastify = Fastify({
     bodyLimit: BODY_MAX_BYTES,
     keepAliveTimeout: limits.keepAliveMs,
     requestTimeout: limits.requestTimeoutMs,
-    http: { headersTimeout: limits.headersTimeoutMs, connectionsCheckingInterval: SLOW_CONNECTION_CHECK_MS },
+    http: {
+      headersTimeout: limits.headersTimeoutMs,
+      connectionsCheckingInterval: SLOW_CONNECTION_CHECK_MS,
+      maxHeaderSize: HEAD_MAX_BYTES,
+    },
     // Ours below, in the form of every other error.
     return503OnClosing: false,
     routerOptions: {
@@ -128,26 +130,29 @@ export function createServer(options: ServerOptions): FastifyInstance {
     frameworkErrors: (error, _request, reply) => sendError(service, reply, error, log),
     clientErrorHandler: (error, socket) => answerUnreadable(service, error, socket),
   });
-  fastify.server.maxConnections = limits.connectionsMax;
+  // Node would drop the headers beyond its own limit silently, conditions among them. The bytes of the head are limit enough.
+  fastify.server.maxHeadersCount = 0;
+  const connections = new Connections(fastify.server, limits);
+  const api: Api = { service, waits, watchers, connections };
   fastify.setErrorHandler((error, request, reply) => sendError(service, reply, error, log, request.routeOptions.bodyLimit));
   fastify.decorateReply('problemCode', null);
   traceRequests(fastify);
+  const traffic = new RecentTraffic();
+  const latency = new RequestLatency(traffic);
+  latency.measure(fastify);
+  controlFlow(fastify, connections);
   refuseForeignPages(fastify);
   readJsonBodies(fastify);
   checkLeaseNames(fastify);
   checkRequests(fastify, api);
-  const closeSilentConnections = trackSilentConnections(fastify.server);
-  const traffic = new RecentTraffic();
-  const latency = new RequestLatency(traffic);
-  latency.measure(fastify);
   if (options.logRequests === true) logRequests(fastify, log);
   const openApi = new OpenApi();
   fastify.addHook('onRoute', (route) => openApi.add(route));
   fastify.addHook('preClose', (done) => {
     // A connection whose last answer goes out from now on is not kept for another request.
     fastify.server.keepAliveTimeout = 1;
-    closeSilentConnections();
     waits.stop();
+    connections.stop();
     done();
   });
 
@@ -173,22 +178,6 @@ export function createServer(options: ServerOptions): FastifyInstance {
 
 function ajvFormats(): Record<string, (text: string) => boolean> {
   return Object.fromEntries(Object.entries(FORMATS).map(([name, { test }]) => [name, test]));
-}
-
-function readJsonBodies(fastify: FastifyInstance): void {
-  fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes: Buffer, done) => {
-    const encoding = request.headers['content-encoding'];
-    if (encoding !== undefined && encoding !== 'identity') {
-      done(new ApiError('unsupported-media-type', 'the body must not be compressed'));
-      return;
-    }
-    try {
-      done(null, bytes.length === 0 ? undefined : parseJson(bytes));
-    } catch (error) {
-      done(error as Error);
-    }
-  });
 }
 
 // The secretaries judge the lease before anything in the body is looked at, so that the first thing wrong is the one told.

@@ -12,6 +12,7 @@ export function watchRoutes(server: ApiServer, api: Api): void {
     const id = readLastEventId(request);
     api.watchers.open(reply.raw, wanted, id, () => {
       reply.hijack();
+      api.connections.streams(request.raw);
       const [node, leader, term, index] = stampValues(api.service);
       reply.raw.writeHead(200, {
         'leasehold-node': node,

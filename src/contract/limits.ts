@@ -40,6 +40,19 @@ export const TXN_OPS_MAX = 1000;
 /** Levels of nesting in a JSON body. */
 export const BODY_MAX_DEPTH = 16;
 
+/** Fields of one object of a JSON body: more than any call takes; more is `400`. */
+export const OBJECT_MAX_FIELDS = 32;
+
+/** Fields of all objects of one JSON body together, and items of all its lists; more is `413 too-large`. */
+export const BODY_MAX_FIELDS = 20_000;
+export const BODY_MAX_ITEMS = 20_000;
+
+/** Bytes of a request line with its headers; more is `431`. It bounds names, query parameters, and headers as well. */
+export const HEAD_MAX_BYTES = 16 * 1024;
+
+/** Bytes of a body from which it is parsed in an event-loop turn of its own. */
+export const LARGE_BODY_BYTES = 64 * 1024;
+
 /** Least value of a `Retry-After` header, in seconds. */
 export const RETRY_AFTER_MIN_S = 1;
 

@@ -32,6 +32,16 @@ export class RawClient {
     onTestFinished(() => this.hangUp());
   }
 
+  /** Takes nothing more of what the server sends. */
+  stopReading(): void {
+    this.#socket.pause();
+  }
+
+  /** Takes everything again. */
+  readOn(): void {
+    this.#socket.resume();
+  }
+
   /** Sends bytes as they are. */
   write(bytes: string | Buffer): void {
     this.#socket.write(bytes);
