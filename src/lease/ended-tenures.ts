@@ -81,6 +81,8 @@ export class EndedTenures {
   /** The tenure of that fence, or without one the holder's last; undefined if it is not known. The caller may change its story. */
   find(claimId: string, holder: string | undefined, fence: number | undefined): EndedTenure | undefined {
     for (let kept = this.#newest.get(claimId) ?? null; kept !== null; kept = kept.older) {
+      // Fences grow with every tenure: all older ones are less.
+      if (fence !== undefined && kept.fence < fence) return undefined;
       if (fence === undefined ? kept.holder === holder : kept.fence === fence) return kept;
     }
     return undefined;

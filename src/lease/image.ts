@@ -219,7 +219,7 @@ export class Image {
   }
 
   #restoreWaiters(index: number): void {
-    const inOrder = this.#queued.sort((a, b) => a.fields.turn - b.fields.turn || a.fields.ticket - b.fields.ticket);
+    const inOrder = this.#queued.sort((a, b) => a.fields.ticket - b.fields.ticket);
     this.#queued = [];
     for (const waiter of inOrder) {
       const { ticket, claimId, holder, session, grantedFence } = waiter.fields;
@@ -229,8 +229,9 @@ export class Image {
           ? claim.holder !== holder && (session === null || this.#lessor.get(session) !== undefined)
           : claim?.holder === holder && claim.fence === grantedFence;
       if (!fits || ticket > index) throw new ImageError(`the image's waiter ${ticket} does not fit what it has of the lease`);
-      once(this.#waiters.restore(waiter), recordLetters.waiter + ticket);
     }
+    const twice = this.#waiters.restore(inOrder);
+    once(twice === null, recordLetters.waiter + String(twice?.fields.ticket));
   }
 
   #restoreOutcomes(index: number): void {

@@ -146,11 +146,13 @@ export class Queueing {
 
   /** All requests of the first holder get the lease, each as if it were made now: the first begins the tenure, the others repeat it. */
   #grantNext(claimId: string): void {
-    while (this.#claims.get(claimId) === undefined) {
-      const requests = this.#waiters.first(claimId);
-      if (requests.length === 0) return;
-      const alive = requests.filter((waiter) => waiter.fields.endMs >= this.#standing.timeMs);
-      for (const waiter of requests) if (!alive.includes(waiter)) this.#giveUp(waiter, null);
+    for (const requests of this.#waiters.line(claimId)) {
+      if (this.#claims.get(claimId) !== undefined) return;
+      const alive: Waiter[] = [];
+      for (const waiter of requests) {
+        if (waiter.fields.endMs >= this.#standing.timeMs) alive.push(waiter);
+        else this.#giveUp(waiter, null);
+      }
       for (const waiter of alive) {
         const outcome = this.#turn(waiter);
         if (alive.length === 1 && outcome.kind === 'claim') {

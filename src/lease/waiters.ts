@@ -58,8 +58,8 @@ export class Waiters {
   readonly changes = new Changes();
   readonly #queue: ExpiryQueue;
   readonly #byTicket = new Map<number, Waiter>();
-  /** For each lease, holders in the order of their turns, and each one's requests in order. Invariant: nothing empty stands in it. */
-  readonly #lines = new Map<string, Map<string, Waiter[]>>();
+  /** For each lease, holders in the order of their turns, and each one's requests in order. Invariant: no map and no set in it is empty. */
+  readonly #lines = new Map<string, Map<string, Set<Waiter>>>();
   readonly #lineSizes = new Map<string, number>();
   readonly #bySession = new Map<LeaseId, Set<Waiter>>();
   /** How many wait for each life of a node, granted ones not counted. */
@@ -93,23 +93,26 @@ export class Waiters {
 
   /** The turn of a holder that waits for that lease already, null for one that does not. */
   turnOf(claimId: string, holder: string): number | null {
-    return this.#lines.get(claimId)?.get(holder)?.[0]?.fields.turn ?? null;
+    const requests = this.#lines.get(claimId)?.get(holder);
+    if (requests === undefined) return null;
+    for (const { fields } of requests) return fields.turn;
+    return null;
   }
 
-  /** All requests of whoever is first in the line, in order; empty if nobody waits. */
-  first(claimId: string): readonly Waiter[] {
-    const line = this.#lines.get(claimId);
-    if (line === undefined) return [];
-    for (const requests of line.values()) return [...requests];
-    return [];
+  /**
+   * The requests that wait for the lease, one set for each holder, in the order of their turns. Waiters may be removed during the
+   * iteration, which costs the same for every length of the line.
+   */
+  line(claimId: string): Iterable<Iterable<Waiter>> {
+    return this.#lines.get(claimId)?.values() ?? [];
   }
 
-  /** All that wait by that session, in order of their tickets: a state that was read back keeps them by turn. */
-  bySession(session: LeaseId): readonly Waiter[] {
-    return [...(this.#bySession.get(session) ?? [])].sort((a, b) => a.fields.ticket - b.fields.ticket);
+  /** All that wait by that session, in order of their tickets. They may be removed during the iteration. */
+  bySession(session: LeaseId): Iterable<Waiter> {
+    return this.#bySession.get(session) ?? [];
   }
 
-  /** All that wait at that node in lives up to that one. */
+  /** All that wait at that node in lives up to that one, in order of their tickets. */
   upTo({ node, incarnation }: Life): readonly Waiter[] {
     const found: Waiter[] = [];
     for (const waiter of this.#byTicket.values()) {
@@ -156,17 +159,21 @@ export class Waiters {
     if (waiter !== undefined) this.remove(waiter);
   }
 
-  /** Takes a waiter from an image, all of them in order of turn and ticket; false if there is one of that ticket, or granted that claim. */
-  restore(waiter: Waiter): boolean {
-    const { ticket, claimId, grantedFence } = waiter.fields;
-    if (this.#byTicket.has(ticket) || (grantedFence !== 0 && this.#granted.has(claimId))) return false;
-    if (grantedFence === 0) {
-      this.#enter(waiter);
-    } else {
+  /**
+   * Accepts all waiters of an image, in order of ticket, as they came. Returns the first that shares its ticket, or the claim that it was
+   * granted, with another one; `null` if there is none.
+   */
+  restore(waiters: readonly Waiter[]): Waiter | null {
+    for (const waiter of waiters) {
+      const { ticket, claimId, grantedFence } = waiter.fields;
+      if (this.#byTicket.has(ticket) || (grantedFence !== 0 && this.#granted.has(claimId))) return waiter;
       this.#byTicket.set(ticket, waiter);
-      this.#granted.set(claimId, waiter);
+      if (grantedFence === 0) this.#register(waiter);
+      else this.#granted.set(claimId, waiter);
     }
-    return true;
+    const waiting = waiters.filter(({ fields }) => fields.grantedFence === 0);
+    for (const waiter of waiting.sort((a, b) => a.fields.turn - b.fields.turn || a.fields.ticket - b.fields.ticket)) this.#joinLine(waiter);
+    return null;
   }
 
   /** All waiters, in order of their tickets as strings. */
@@ -175,16 +182,26 @@ export class Waiters {
   }
 
   #enter(waiter: Waiter): void {
-    const { ticket, claimId, holder, session } = waiter.fields;
-    this.#byTicket.set(ticket, waiter);
+    this.#byTicket.set(waiter.fields.ticket, waiter);
+    this.#register(waiter);
+    this.#joinLine(waiter);
+  }
+
+  #joinLine(waiter: Waiter): void {
+    const { claimId, holder } = waiter.fields;
     let line = this.#lines.get(claimId);
     if (line === undefined) {
       line = new Map();
       this.#lines.set(claimId, line);
     }
     const requests = line.get(holder);
-    if (requests === undefined) line.set(holder, [waiter]);
-    else requests.push(waiter);
+    if (requests === undefined) line.set(holder, new Set([waiter]));
+    else requests.add(waiter);
+  }
+
+  /** Everything about one that waits but its place in the line. */
+  #register(waiter: Waiter): void {
+    const { claimId, session } = waiter.fields;
     this.#lineSizes.set(claimId, this.waitingFor(claimId) + 1);
     if (session !== null) {
       const others = this.#bySession.get(session);
@@ -199,9 +216,9 @@ export class Waiters {
   #leaveLine(waiter: Waiter): void {
     const { claimId, holder, session } = waiter.fields;
     const line = this.#lines.get(claimId);
-    const left = line?.get(holder)?.filter((other) => other !== waiter) ?? [];
-    if (left.length > 0) line?.set(holder, left);
-    else line?.delete(holder);
+    const requests = line?.get(holder);
+    requests?.delete(waiter);
+    if (requests?.size === 0) line?.delete(holder);
     if (line?.size === 0) this.#lines.delete(claimId);
     const size = this.waitingFor(claimId) - 1;
     if (size > 0) this.#lineSizes.set(claimId, size);

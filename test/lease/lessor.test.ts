@@ -2,6 +2,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { OrderedKeys } from '../../src/lease/ordered-keys.ts';
 import type { AttachmentPage } from '../../src/lease/outcomes.ts';
+import { ShardedMap } from '../../src/lease/sharded-map.ts';
 import { alice, grantIn, Log, leaseKey, redis, refusalIn } from './log.ts';
 
 describe('grant', () => {
@@ -19,6 +20,15 @@ describe('grant', () => {
     expect(log.grant(null, 10).id).toBe('6');
     log.revoke('4');
     expect(log.grant(null, 10).id).toBe('7');
+  });
+
+  test('an id is chosen in a few steps, also when a client has taken all that follow the index', () => {
+    const log = new Log();
+    for (let id = 1_001; id <= 3_000; id += 1) log.grant(String(id), 10);
+    const has = vi.spyOn(ShardedMap.prototype, 'has');
+    expect(log.grant(null, 10).id).toBe('3025');
+    expect(has.mock.calls.length).toBeLessThan(20);
+    has.mockRestore();
   });
 
   test('EL-02 a lease granted under an id has it; granting it again is refused and changes nothing', () => {

@@ -1,9 +1,11 @@
 // The queue before a lease: whose turn it is, that the turn comes with the entry that frees the lease, and every way of leaving.
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { Command } from '../../src/lease/commands.ts';
 import { LEASE_WAITERS_MAX, WAITER_GRACE_MS } from '../../src/lease/limits.ts';
 import type { Outcome } from '../../src/lease/outcomes.ts';
 import type { TurnEnd } from '../../src/lease/queueing.ts';
 import { StateMachine } from '../../src/lease/state-machine.ts';
+import { arrayWork } from '../array-work.ts';
 import { alice, bob, claimIn, dumped, Log, leaseKey, redis, refusalIn, restored } from './log.ts';
 
 const carol = 'redis/2';
@@ -276,4 +278,34 @@ test('ten thousand waits that are begun and left leave nothing behind, and one m
   for (let at = 0; at < LEASE_WAITERS_MAX; at += 1) log.leave(first + at, true);
   expect([log.state.waiting, log.state.waitingFor(redis)]).toEqual([0, 0]);
   expect(held()).toBe(before);
+});
+
+describe('the work of an entry', () => {
+  function queue(requests: number, command: (at: number) => Command): Log {
+    const log = new Log();
+    log.grant('7', 100_000);
+    log.claim(redis, 'holder', 100_000);
+    for (let at = 0; at < requests; at += 1) log.apply(command(at));
+    return log;
+  }
+
+  const ofOneHolder = (): Command => ({ kind: 'claim', key: redis, holder: 'one', durationMs: 100, waitMs: 1_000 });
+  const bySession = (at: number): Command => ({ kind: 'claim-session', key: redis, holder: `h${at}`, session: '7', waitMs: 1_000 });
+  const ofMany = (at: number): Command => ({ kind: 'claim', key: redis, holder: `h${at}`, durationMs: 100, waitMs: 1_000 });
+
+  test.each<[string, (at: number) => Command, (log: Log) => unknown]>([
+    ['a release with requests of one holder in the line', ofOneHolder, (log) => log.release(redis, 'holder')],
+    ['the end of a session by which requests wait', bySession, (log) => log.revoke('7')],
+    ['a release with requests in the line whose time is over', ofMany, (log) => log.pass(2_000).release(redis, 'holder')],
+    ['dropping the waiters of a node', ofMany, (log) => log.apply({ kind: 'drop-waiters', node: 0, incarnation: 0 })],
+  ])('of %s grows in proportion to the requests', (_title, command, entry) => {
+    const [few, many] = [500, 2_000].map((requests) => {
+      const log = queue(requests, command);
+      expect(log.state.waiting).toBe(requests);
+      const work = arrayWork(() => entry(log));
+      expect(log.state.waiting).toBe(0);
+      return work;
+    }) as [number, number];
+    expect(many).toBeLessThan(6 * few + 1_000);
+  });
 });

@@ -287,8 +287,8 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'a repeat of a holder that waits goes to the end of the line',
     file: 'lease/waiters.ts',
-    find: 'else requests.push(waiter);',
-    replace: 'else {\n      line.delete(holder);\n      line.set(holder, [...requests, waiter]);\n    }',
+    find: 'else requests.add(waiter);',
+    replace: 'else {\n      line.delete(holder);\n      line.set(holder, new Set([...requests, waiter]));\n    }',
     suites: [WAITING],
   },
   {
