@@ -10,6 +10,7 @@ import { openLogStore } from './io/log-store.ts';
 import { LoopDelay } from './io/loop-delay.ts';
 import { realRandom } from './io/random.ts';
 import { openTransport } from './io/transport.ts';
+import { TRANSPORT_LIMITS } from './io/transport-limits.ts';
 import { type Embedded, embed } from './library/embedded.ts';
 import type { ManagerSettings } from './library/manager.ts';
 import { isTold, type Log, type LogFields, type LogLevel } from './log.ts';
@@ -67,6 +68,7 @@ export async function startNode(
       clock: realClock,
       random: realRandom(),
       codec,
+      limits: { silenceMaxMs: Math.max(TRANSPORT_LIMITS.silenceMaxMs, 4 * config.electionTimeoutMs) },
     });
     opened.push(() => settled((done) => transport.close(() => done())));
 

@@ -6,6 +6,12 @@ import type { Log } from '../log.ts';
 import type { NodeProcess } from './control.ts';
 import { sentenceOf } from './log-lines.ts';
 
+/**
+ * Threads for disk writes and name lookups, if the environment does not set them. Node.js lets lookups that hang occupy half of them, and
+ * reads the variable before a program could set it itself.
+ */
+const THREADS = '8';
+
 /** One node's place: its addresses as `host:port`, and its own data directory. */
 export interface NodePlace {
   readonly id: string;
@@ -202,7 +208,7 @@ export class LocalCluster {
     const child = spawn(process.execPath, args, {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: this.#options.env ?? process.env,
+      env: { UV_THREADPOOL_SIZE: THREADS, ...(this.#options.env ?? process.env) },
     });
     slot.child = child;
     slot.paused = false;

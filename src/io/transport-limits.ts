@@ -10,6 +10,10 @@ export interface TransportLimits {
   readonly imageQueueMaxBytes: number;
   /** What is handed to the socket at once. More waits here, where it can be counted and dropped. */
   readonly writeMaxBytes: number;
+  /** A connection without a received byte for this long is closed; the peer's name is then resolved again and dialled. */
+  readonly silenceMaxMs: number;
+  /** From a dial, its name lookup included, to the connection. The system itself would try for minutes, at growing intervals. */
+  readonly connectMaxMs: number;
   /** From the beginning of a connection to the end of both introductions. */
   readonly greetingMaxMs: number;
   /** Incoming connections that may be without an introduction; the oldest one goes when another comes. */
@@ -41,7 +45,9 @@ export const TRANSPORT_LIMITS: TransportLimits = {
   queueMaxFrames: 65_536,
   imageQueueMaxBytes: 1024 * 1024,
   writeMaxBytes: 1024 * 1024,
-  greetingMaxMs: 5_000,
+  silenceMaxMs: 3_000,
+  connectMaxMs: 2_000,
+  greetingMaxMs: 3_000,
   greetingsMax: 64,
   connectionsMax: 256,
   strangersMax: 16,

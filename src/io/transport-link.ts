@@ -46,6 +46,9 @@ export class Link {
   /** Sweeps since anything was written while something waits, and since the unfinished frame began. */
   #stuckSweeps = 0;
   #partialSweeps = 0;
+  /** Whether a byte was received since the last sweep, and sweeps since one was. */
+  #received = true;
+  #silentSweeps = 0;
 
   /** `greetingMaxBytes` bounds the frames until {@link Link.trust}. */
   constructor(socket: Socket, greetingMaxBytes: number, limits: TransportLimits, counters: TransportCounters) {
@@ -120,19 +123,25 @@ export class Link {
   }
 
   /**
-   * To be called every `sweepMs`: closes a connection that is stuck or whose frame does not end. Sweeps are counted rather than time,
-   * so that a pause of this process is not held against the other side.
+   * To be called every `sweepMs`: closes a connection that is stuck, whose frame does not end, or that is silent. A half-open connection
+   * would otherwise last until the system gives up its retransmissions. Sweeps are counted rather than time, so that a pause of this
+   * process does not count as silence of the other side.
    */
   sweep(sweepMs: number): void {
     this.#stuckSweeps = this.#writesPending > 0 ? this.#stuckSweeps + 1 : 0;
     this.#partialSweeps = this.#reader.unfinished ? this.#partialSweeps + 1 : 0;
-    if (this.#stuckSweeps * sweepMs <= this.#limits.stuckMaxMs && this.#partialSweeps * sweepMs <= this.#limits.partialFrameMaxMs) return;
+    this.#silentSweeps = this.#received ? 0 : this.#silentSweeps + 1;
+    this.#received = false;
+    const { stuckMaxMs, partialFrameMaxMs, silenceMaxMs } = this.#limits;
+    const isOverdue = this.#stuckSweeps * sweepMs > stuckMaxMs || this.#partialSweeps * sweepMs > partialFrameMaxMs;
+    if (!isOverdue && this.#silentSweeps * sweepMs < silenceMaxMs) return;
     this.#counters.timedOut++;
     this.close();
   }
 
   readonly #read = (chunk: Buffer): void => {
     if (this.closed) return;
+    this.#received = true;
     try {
       this.#reader.push(chunk, this.#deliver);
     } catch (error) {

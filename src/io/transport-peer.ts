@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import type { Address } from '../config.ts';
 import type { Cancel, PeerFrame, Random, TransportEvents } from '../env.ts';
 import type { NodeId } from '../raft/types.ts';
+import type { PeerNames } from './peer-names.ts';
 import { Greeting, type GreetingOwner, type House } from './transport-greeting.ts';
 import { GREETING_MAX_BYTES, type Hello, type Refusal } from './transport-hello.ts';
 import { Link } from './transport-link.ts';
@@ -14,6 +15,7 @@ export interface PeerHost {
   readonly house: House;
   readonly wire: Wire;
   readonly random: Random;
+  readonly names: PeerNames;
   readonly owner: GreetingOwner;
   readonly events: TransportEvents;
   /** Every connection is swept while it lives. */
@@ -72,13 +74,26 @@ export class Peer {
     this.#retry = null;
     if (this.#address === null) return;
     this.dials++;
-    const { house, owner } = this.#host;
-    const socket = connect(this.#address);
+    const { house, owner, names } = this.#host;
+    // The name is resolved at every dial: the peer may have moved.
+    const lookup = names.lookup();
+    const socket = connect({ ...this.#address, lookup: lookup.find });
     const link = new Link(socket, GREETING_MAX_BYTES, house.limits, house.counters);
     this.#host.adopt(link);
     const greeting = new Greeting(link, this.node, house, owner);
     this.#candidate = greeting;
-    socket.once('connect', () => greeting.introduce(this.node));
+    const stopTimer = house.clock.after(house.limits.connectMaxMs, () => {
+      house.counters.timedOut++;
+      link.close();
+    });
+    socket.once('connect', () => {
+      stopTimer();
+      greeting.introduce(this.node);
+    });
+    socket.once('close', () => {
+      stopTimer();
+      lookup.cancel();
+    });
   }
 
   /** False when no connection stands or the queue is full. */

@@ -3,14 +3,16 @@
 // Not here: encryption and proof of identity. Who can reach the port and knows the cluster's id can pose as a member; keep the port
 // on a network of the members' own.
 import { randomBytes } from 'node:crypto';
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type LookupFunction, type Server, type Socket } from 'node:net';
 import { type Address, addressOf } from '../config.ts';
 import type { Cancel, Clock, Codec, MemberAddress, PeerFrame, PeerInfo, Random, Transport, TransportEvents } from '../env.ts';
 import type { NodeId } from '../raft/types.ts';
+import { PeerNames } from './peer-names.ts';
 import { Greeting, type GreetingOwner, type House } from './transport-greeting.ts';
 import { GREETING_MAX_BYTES, type Hello, type Refusal } from './transport-hello.ts';
 import { newCounters, TRANSPORT_LIMITS, type TransportCounters, type TransportLimits } from './transport-limits.ts';
 import { Link } from './transport-link.ts';
+import { listen } from './transport-listen.ts';
 import { Peer, type PeerHost } from './transport-peer.ts';
 import { Wire } from './wire.ts';
 
@@ -24,6 +26,8 @@ export interface TransportOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly codec: Codec;
+  /** Finds the address of a peer's name; the system's resolver if absent. */
+  readonly lookup?: LookupFunction;
   readonly limits?: Partial<TransportLimits>;
 }
 
@@ -44,33 +48,6 @@ export async function openTransport(options: TransportOptions): Promise<TcpTrans
   return transport;
 }
 
-function listen(server: Server, address: Address): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const fail = (error: NodeJS.ErrnoException): void => reject(new Error(unboundText(error, address), { cause: error }));
-    server.once('error', fail);
-    server.listen({ host: address.host, port: address.port }, () => {
-      server.off('error', fail);
-      // Later ones concern a single connection (no file descriptor was left for it): the server goes on listening.
-      server.on('error', () => {});
-      resolve();
-    });
-  });
-}
-
-function unboundText(error: NodeJS.ErrnoException, { host, port }: Address): string {
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return `Port ${port} of ${host}, which nodes would use to reach this one, is in use by another process. Stop that process, or choose another peer port.`;
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return `${host} is no address of this machine, so nothing can listen for other nodes at ${host}:${port}. Choose another peer address.`;
-    case 'EACCES':
-      return `This user may not listen on port ${port} of ${host}. Choose a peer port above 1023.`;
-    default:
-      return `Cannot listen for other nodes at ${host}:${port}: ${error.message}`;
-  }
-}
-
 class Sockets implements TcpTransport, GreetingOwner {
   readonly counters: TransportCounters = newCounters();
   readonly #server: Server;
@@ -82,6 +59,7 @@ class Sockets implements TcpTransport, GreetingOwner {
   /** Connections that came in and have not been accepted, oldest first. */
   readonly #strangers = new Set<Link>();
   readonly #told = new Set<string>();
+  readonly #names: PeerNames;
   #events: TransportEvents | null = null;
   #host: PeerHost | null = null;
   #startedMs = 0;
@@ -100,6 +78,7 @@ class Sockets implements TcpTransport, GreetingOwner {
     this.#server = server;
     this.#options = options;
     const { self, cluster, codec, clock } = options;
+    this.#names = new PeerNames(options.lookup);
     this.#house = {
       self,
       cluster,
@@ -129,6 +108,7 @@ class Sockets implements TcpTransport, GreetingOwner {
       house: this.#house,
       wire: new Wire(self.node, codec, this.#house.limits.frameMaxBytes),
       random,
+      names: this.#names,
       owner: this,
       events,
       adopt: (link: Link) => this.#adopt(link),
@@ -286,7 +266,7 @@ class Sockets implements TcpTransport, GreetingOwner {
 
   #sweepLater(): void {
     const { clock, limits } = this.#house;
-    const sweepMs = Math.ceil(Math.min(1_000, limits.stuckMaxMs / 5, limits.partialFrameMaxMs / 5));
+    const sweepMs = Math.ceil(Math.min(limits.silenceMaxMs / 10, limits.stuckMaxMs / 5, limits.partialFrameMaxMs / 5));
     this.#stopSweeping = clock.after(sweepMs, () => {
       for (const link of [...this.#links]) link.sweep(sweepMs);
       this.#sweepLater();

@@ -15,6 +15,8 @@ const HOST = '127.0.0.1';
 /** A connection through a relay: the sockets of the two nodes at its ends. */
 interface Passage {
   readonly ends: ReadonlyMap<NodeId, Socket>;
+  /** Directions of which bytes were lost: the stream has a hole, so nothing of it can be delivered any more. */
+  readonly lost: Set<string>;
 }
 
 interface Running {
@@ -28,6 +30,7 @@ export class TcpWorld implements TransportWorld {
   readonly #relays = new Map<string, Server>();
   readonly #passages = new Set<Passage>();
   readonly #blocked = new Set<string>();
+  readonly #swallowed = new Set<string>();
   readonly #running = new Map<NodeId, Running>();
   readonly #closing: Promise<void>[] = [];
 
@@ -103,6 +106,16 @@ export class TcpWorld implements TransportWorld {
     for (const { ends } of this.#passages) if (ends.has(to)) ends.get(from)?.resume();
   }
 
+  /** Bytes from one node to another vanish, of connections that stand and of new ones. Neither end is notified. */
+  swallow(from: NodeId, to: NodeId): void {
+    this.#swallowed.add(`${from} ${to}`);
+  }
+
+  /** New connections deliver again. Those that lost bytes stay silent for ever, as behind a firewall that has forgotten them. */
+  deliver(from: NodeId, to: NodeId): void {
+    this.#swallowed.delete(`${from} ${to}`);
+  }
+
   async until(condition: () => boolean): Promise<boolean> {
     const startedMs = performance.now();
     while (!condition()) {
@@ -134,6 +147,7 @@ export class TcpWorld implements TransportWorld {
         [from, dialler],
         [to, target],
       ]),
+      lost: new Set(),
     };
     this.#passages.add(passage);
     for (const [node, near, far] of [
@@ -143,6 +157,9 @@ export class TcpWorld implements TransportWorld {
       const onward = near === dialler ? to : from;
       near.setNoDelay(true);
       near.on('data', (chunk) => {
+        const direction = `${node} ${onward}`;
+        if (this.#swallowed.has(direction)) passage.lost.add(direction);
+        if (passage.lost.has(direction)) return;
         if (!far.write(chunk)) near.pause();
       });
       far.on('drain', () => {

@@ -8,6 +8,7 @@ import { LEASE } from './lease.ts';
 import { LOG_STORE } from './log-store.ts';
 import { MEMBERSHIP } from './membership.ts';
 import type { Mutant } from './mutant.ts';
+import { NETWORK } from './network.ts';
 import { OPERATION } from './operation.ts';
 import { RAFT_KNOWN } from './raft-known.ts';
 import { RAFT_OWN } from './raft-own.ts';
@@ -23,6 +24,7 @@ export const CATALOGUE: readonly Mutant[] = [
   ...BYTES,
   ...LOG_STORE,
   ...MEMBERSHIP,
+  ...NETWORK,
   ...HISTORY_FAULTS,
   ...DASHBOARD,
   ...OPERATION,
