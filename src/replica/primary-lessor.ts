@@ -4,11 +4,21 @@ import type { Command } from '../lease/commands.ts';
 import { LeaseClock } from '../lease/lease-clock.ts';
 import type { StateMachine } from '../lease/state-machine.ts';
 import type { Term } from '../raft/types.ts';
+import { QuorumConfirmation } from './quorum-confirmation.ts';
 
 export interface LessorHost {
   state(): StateMachine;
-  /** Proposes an expiry; `done` when it was applied or surely never will be. */
-  propose(command: Command, done: () => void): void;
+  /** Requests a barrier, shared with reads. `done` gets whether a quorum has confirmed this leader since the call. */
+  confirm(done: (isConfirmed: boolean) => void): void;
+  /** An expiry can be taken with `takeExpiry`: schedules an event-loop turn. */
+  ready(): void;
+}
+
+/** An expiry that is appended to the log by its taker at once. */
+export interface TakenExpiry {
+  readonly command: Command;
+  /** To be called when it was applied or definitely never will be. */
+  readonly done: () => void;
 }
 
 export class PrimaryLessor {
@@ -17,10 +27,14 @@ export class PrimaryLessor {
   readonly #extendMs: number;
   readonly #maxBatch: number;
   readonly #leaseClock: LeaseClock;
+  readonly #quorum: QuorumConfirmation;
   #elected = false;
   /** The term in which this node is primary, 0 while it is not. */
   #primaryTerm: Term = 0;
   #proposing = false;
+  #confirming = false;
+  /** Local time since which something is due, was not proposed, and need not wait for a grace time; null if nothing is. */
+  #dueSinceMs: number | null = null;
   #timer: Cancel | null = null;
   /** Lease time for which the timer is set. */
   #timerDeadlineMs = Number.POSITIVE_INFINITY;
@@ -35,6 +49,7 @@ export class PrimaryLessor {
     this.#extendMs = extendMs;
     this.#maxBatch = maxBatch;
     this.#leaseClock = new LeaseClock(extendMs);
+    this.#quorum = new QuorumConfirmation(clock, extendMs);
   }
 
   get isPrimary(): boolean {
@@ -68,6 +83,9 @@ export class PrimaryLessor {
   promote(term: Term): void {
     this.#primaryTerm = term;
     this.#proposing = false;
+    this.#confirming = false;
+    this.#dueSinceMs = null;
+    this.#quorum.promoted();
     this.#leaseClock.promote(this.#clock.now(), this.#extendMs);
     this.watch();
   }
@@ -76,6 +94,7 @@ export class PrimaryLessor {
     this.#elected = false;
     this.#primaryTerm = 0;
     this.#proposing = false;
+    this.#confirming = false;
     this.#leaseClock.demote();
     this.#stopTimer();
   }
@@ -90,37 +109,89 @@ export class PrimaryLessor {
     if (this.#elected) this.now();
   }
 
-  /** Deadlines may have changed: proposes what is due, or sees to being woken when something will be. */
+  /** Deadlines may have changed: has what is due confirmed, or arms a timer for what will be. */
   watch(): void {
-    if (this.#primaryTerm === 0 || this.#proposing) return;
+    if (this.#primaryTerm === 0 || this.#proposing || this.#confirming) return;
     const deadlineMs = this.#host.state().nextDeadlineMs();
     if (deadlineMs === null || (this.#timer !== null && this.#timerDeadlineMs <= deadlineMs)) return;
     const nowMs = this.now();
-    if (deadlineMs < nowMs) {
-      this.#expire(nowMs);
+    if (deadlineMs >= nowMs) {
+      this.#dueSinceMs = null;
+      // Due is what lies strictly before lease time, hence one more; lease time may stand still, then it is looked at again.
+      this.#wait(deadlineMs - nowMs + 1, deadlineMs);
       return;
     }
-    this.#stopTimer();
-    this.#timerDeadlineMs = deadlineMs;
-    // Due is what lies strictly before lease time, hence one more; lease time may stand still, then it is looked at again.
-    this.#timer = this.#clock.after(deadlineMs - nowMs + 1, () => {
-      this.#timer = null;
-      this.watch();
-    });
+    const { graceMs } = this.#quorum;
+    if (graceMs > 0) {
+      this.#dueSinceMs = null;
+      this.#wait(graceMs, Number.NEGATIVE_INFINITY);
+      return;
+    }
+    this.#dueSinceMs ??= this.#clock.now();
+    if (!this.hasExpiry) this.#confirm(nowMs);
   }
 
-  #expire(nowMs: number): void {
+  /** Whether something is due by a lease time for which a quorum has confirmed this leader recently. Costs little. */
+  get hasExpiry(): boolean {
+    if (this.#dueSinceMs === null || this.#primaryTerm === 0 || this.#proposing || this.#confirming) return false;
+    const deadlineMs = this.#host.state().nextDeadlineMs();
+    if (deadlineMs === null || deadlineMs >= this.#quorum.leaseTimeMs || this.#quorum.graceMs > 0) return false;
+    return this.#quorum.isFresh || this.#isOverdue;
+  }
+
+  /**
+   * The expiry to append to the log now, behind all requests that wait: a renewal among them comes first. Null if there is none, or if
+   * `hasBacklog`: some requests still wait. Neither a backlog nor slow disks postpone an expiry by more than two election timeouts.
+   */
+  takeExpiry(hasBacklog: boolean): TakenExpiry | null {
+    if (!this.hasExpiry || (hasBacklog && !this.#isOverdue)) return null;
+    const items = this.#host.state().due(this.#quorum.leaseTimeMs, this.#maxBatch);
+    if (items.length === 0) return null;
     this.#stopTimer();
-    const items = this.#host.state().due(nowMs, this.#maxBatch);
-    if (items.length === 0) return;
     this.#proposing = true;
+    this.#dueSinceMs = null;
     const term = this.#primaryTerm;
     const startMs = this.#clock.now();
-    this.#host.propose({ kind: 'expire', term, items }, () => {
+    const done = (): void => {
       // A full batch tells of many more: half of the time is left to everybody else, so that claims go on while they are worked off. But
       // no more than a promotion grants: the process may have been stopped meanwhile.
       if (items.length < this.#maxBatch) this.#proposed(term);
       else this.#clock.after(Math.min(this.#clock.now() - startMs, this.#extendMs), () => this.#proposed(term));
+    };
+    return { command: { kind: 'expire', term, items }, done };
+  }
+
+  /** The taken expiry could not be appended. It is offered again at the next tick: what prevented it may last. */
+  putBack(): void {
+    this.#proposing = false;
+  }
+
+  get #isOverdue(): boolean {
+    return this.#dueSinceMs !== null && this.#clock.now() - this.#dueSinceMs >= 2 * this.#extendMs;
+  }
+
+  #confirm(leaseTimeMs: number): void {
+    this.#stopTimer();
+    this.#confirming = true;
+    const term = this.#primaryTerm;
+    const requestedMs = this.#clock.now();
+    this.#host.confirm((isConfirmed) => {
+      if (this.#primaryTerm !== term) return;
+      this.#confirming = false;
+      // Without an answer, the next tick asks again.
+      if (!isConfirmed) return;
+      this.#quorum.confirmed(leaseTimeMs, requestedMs);
+      if (this.hasExpiry) this.#host.ready();
+      else this.watch();
+    });
+  }
+
+  #wait(delayMs: number, deadlineMs: number): void {
+    this.#stopTimer();
+    this.#timerDeadlineMs = deadlineMs;
+    this.#timer = this.#clock.after(delayMs, () => {
+      this.#timer = null;
+      this.watch();
     });
   }
 
@@ -128,6 +199,7 @@ export class PrimaryLessor {
     if (this.#primaryTerm !== term) return;
     this.#proposing = false;
     this.watch();
+    if (this.hasExpiry) this.#host.ready();
   }
 
   #stopTimer(): void {

@@ -1,5 +1,5 @@
 // Brings requests to where they can be proposed: into the log here when this node leads, else to the leader, once.
-import type { Transport } from '../env.ts';
+import type { Clock, Env, Transport } from '../env.ts';
 import type { RawNode } from '../raft/raw-node.ts';
 import { NONE, type NodeId, type Term } from '../raft/types.ts';
 import type { ClusterView } from './cluster-view.ts';
@@ -18,6 +18,7 @@ export class Proposals {
   readonly #transport: Transport;
   readonly #view: ClusterView;
   readonly #lessor: PrimaryLessor;
+  readonly #clock: Pick<Clock, 'now'>;
   readonly #wake: () => void;
   readonly #inbox: Inbox;
 
@@ -26,7 +27,7 @@ export class Proposals {
     writer: LogWriter,
     requests: Requests,
     limits: ReplicaLimits,
-    transport: Transport,
+    { transport, clock }: Pick<Env, 'transport' | 'clock'>,
     view: ClusterView,
     lessor: PrimaryLessor,
     wake: () => void,
@@ -38,6 +39,7 @@ export class Proposals {
     this.#transport = transport;
     this.#view = view;
     this.#lessor = lessor;
+    this.#clock = clock;
     this.#wake = wake;
     this.#inbox = new Inbox(limits.maxInboxRequests);
   }
@@ -85,12 +87,14 @@ export class Proposals {
    */
   #propose(): void {
     const raft = this.#raft;
-    if (this.#inbox.isEmpty && !this.#requests.hasUnsent) return;
+    const { hasExpiry } = this.#lessor;
+    if (this.#inbox.isEmpty && !this.#requests.hasUnsent && !hasExpiry) return;
     if (this.#writer.isWriting || raft.hasUncommitted || raft.mayBeChangingMembers) return;
     const { maxBatchRequests, maxBatchBytes } = this.#limits;
     const own = this.#requests.takeUnsent(this.#raft.term, maxBatchRequests, maxBatchBytes);
     const passed = this.#inbox.take(maxBatchRequests, maxBatchBytes);
-    const batch = [...own, ...passed];
+    const expiry = hasExpiry ? this.#takeExpiry() : null;
+    const batch = expiry === null ? [...own, ...passed] : [...own, ...passed, expiry];
     if (batch.length === 0) return;
     const timeMs = this.#lessor.now();
     for (const envelope of batch) stampTime(envelope, timeMs);
@@ -98,6 +102,15 @@ export class Proposals {
     // Leadership is being handed over, or too much is not yet committed: neither lasts.
     this.#requests.putBack(own);
     this.#inbox.putBack(passed);
+    if (expiry === null) return;
+    this.#requests.withdraw(expiry);
+    this.#lessor.putBack();
+  }
+
+  /** An expiry is taken only when it can be appended at once: while it waits, the quorum may be lost. */
+  #takeExpiry(): Uint8Array | null {
+    const taken = this.#lessor.takeExpiry(this.#requests.hasUnsent || !this.#inbox.isEmpty);
+    return taken === null ? null : this.#requests.addSent(taken.command, this.#clock.now(), this.#raft.term, taken.done);
   }
 
   #forward(leader: NodeId): void {

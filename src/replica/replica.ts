@@ -24,6 +24,7 @@ import { type ReadAnswer, Reads } from './reads.ts';
 import { Requests } from './requests.ts';
 import type { ClusterStatus, Failure, Founders, MemberChange, MemberResult, Service, Settled } from './service.ts';
 import { Ticks } from './ticks.ts';
+import { expireWaiting } from './timeouts.ts';
 import { type TransferResult, Transfers } from './transfers.ts';
 import { Waiting } from './waiting.ts';
 
@@ -56,7 +57,10 @@ export class Replica implements Service {
     this.founders = config.founders.map(({ node, name, peer }) => ({ number: node, id: name, peer }));
     this.alarms = new Alarms((alarm, isActive) => config.onEvent?.({ kind: 'alarm', alarm, isActive }));
     this.#limits = { ...DEFAULT_LIMITS, ...config.limits };
-    this.#ticks = new Ticks(env.clock, config.heartbeatMs, { tick: () => this.#tick(), look: () => this.#expireWaiting() });
+    this.#ticks = new Ticks(env.clock, config.heartbeatMs, {
+      tick: () => this.#tick(),
+      look: () => expireWaiting(config, this.#limits, env.clock.now(), this.#requests, this.#membership, this.#reads),
+    });
     this.#view = new ClusterView(config, env.clock);
     this.events = new EventLog(this.#limits.keepEvents, this.#limits.keepEventBytes);
     const life = { node: config.node, incarnation: env.store.recovered.incarnation };
@@ -87,11 +91,12 @@ export class Replica implements Service {
     const propose = (command: Command, done: () => void): void => {
       if (this.#phase === 'running') this.#add(command, true, done);
     };
-    const lessorHost = { state: () => this.state, propose };
+    const confirm = (done: (isConfirmed: boolean) => void) => this.read('linearizable', (result) => done(result.kind === 'view'));
+    const lessorHost = { state: () => this.state, confirm, ready: wake };
     this.#lessor = new PrimaryLessor(env.clock, lessorHost, config.electionTimeoutMs, this.#limits.maxExpiryBatch);
     const judge = { lessor: this.#lessor, view: this.#view, propose };
     this.#waiting = new Waiting(env.clock, life, this, judge, Math.ceil(config.electionTimeoutMs / config.heartbeatMs));
-    this.#proposals = new Proposals(raft, this.#loop.writer, this.#requests, this.#limits, env.transport, this.#view, this.#lessor, wake);
+    this.#proposals = new Proposals(raft, this.#loop.writer, this.#requests, this.#limits, env, this.#view, this.#lessor, wake);
     this.#barriers = new Barriers(raft, env.transport, this.#lessor);
     this.#reads = new Reads(life.incarnation, {
       requestBarrier: (id) => this.#barriers.ask(id),
@@ -288,13 +293,5 @@ export class Replica implements Service {
     this.#lessor.watch();
     this.#waiting.tick();
     this.#loop.wake();
-  }
-
-  #expireWaiting(): void {
-    const { leaderWaitMs, requestTimeoutMs } = this.#limits;
-    const nowMs = this.#env.clock.now();
-    this.#requests.expire(nowMs, leaderWaitMs, requestTimeoutMs);
-    this.#membership.expire();
-    this.#reads.expire(nowMs, this.#config.electionTimeoutMs, leaderWaitMs + this.#config.electionTimeoutMs, requestTimeoutMs);
   }
 }

@@ -57,6 +57,19 @@ export class Requests {
     this.#unsent.push(sequence);
   }
 
+  /** Adds a request that the caller appends in `term` at once. It is void in every other term. Returns its envelope. */
+  addSent(command: Command, nowMs: number, term: Term, settle: (settled: Settled) => void): Uint8Array {
+    const sequence = this.#nextSequence++;
+    const envelope = seal(this.#origin, sequence, this.#codec.encode(toTuple(command)));
+    this.#pending.set(sequence, { envelope, settle, sinceMs: nowMs, sentTerm: term, once: true });
+    return envelope;
+  }
+
+  /** Forgets a request added by `addSent` that was not appended after all. It is not settled. */
+  withdraw(envelope: Uint8Array): void {
+    this.#pending.delete(open(envelope)?.sequence ?? 0);
+  }
+
   /** Takes unsent requests, oldest first, within the limits; they count as sent in `term` from now on. */
   takeUnsent(term: Term, maxRequests: number, maxBytes: number): Uint8Array[] {
     const taken: Uint8Array[] = [];

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { toTuple } from '../../src/lease/command-codec.ts';
 import { StateMachine } from '../../src/lease/state-machine.ts';
-import { PrimaryLessor } from '../../src/replica/primary-lessor.ts';
+import { PrimaryLessor, type TakenExpiry } from '../../src/replica/primary-lessor.ts';
 import { Scheduler } from '../sim/scheduler.ts';
 
 const EXTEND_MS = 400;
@@ -16,7 +16,7 @@ function aheadOfAll(): { lessor: PrimaryLessor; pass: (ms: number) => void; repl
     after: (ms: number, run: () => void) => scheduler.after(ms, run),
     soon: (run: () => void) => void scheduler.after(0, run),
   };
-  const lessor = new PrimaryLessor(clock, { state: () => state, propose: () => {} }, EXTEND_MS, 10);
+  const lessor = new PrimaryLessor(clock, { state: () => state, confirm: () => {}, ready: () => {} }, EXTEND_MS, 10);
   const pass = (ms: number): void => {
     for (const untilMs = scheduler.nowMs + ms; scheduler.nowMs < untilMs; ) {
       scheduler.runUntil(Math.min(untilMs, scheduler.nowMs + 50), () => false);
@@ -39,13 +39,25 @@ test('a process that was stopped while many leases ended does not rest for as lo
   const scheduler = new Scheduler();
   const state = new StateMachine({ vacated: () => {} });
   for (const id of ['1', '2']) state.apply({ index: Number(id), term: 1, timeMs: 0 }, toTuple({ kind: 'grant', id, ttlMs: 100 }));
-  const proposals: (() => void)[] = [];
   const clock = {
     now: () => scheduler.nowMs,
     after: (ms: number, run: () => void) => scheduler.after(ms, run),
     soon: (run: () => void) => void scheduler.after(0, run),
   };
-  const lessor = new PrimaryLessor(clock, { state: () => state, propose: (_command, done) => proposals.push(done) }, EXTEND_MS, 1);
+  const taken: TakenExpiry[] = [];
+  const lessor: PrimaryLessor = new PrimaryLessor(
+    clock,
+    {
+      state: () => state,
+      confirm: (done) => clock.soon(() => done(true)),
+      ready: () => {
+        const expiry = lessor.takeExpiry(false);
+        if (expiry !== null) taken.push(expiry);
+      },
+    },
+    EXTEND_MS,
+    1,
+  );
   const pass = (ms: number): void => scheduler.runUntil(scheduler.nowMs + ms, () => false);
   lessor.elected(0);
   lessor.promote(1);
@@ -53,12 +65,12 @@ test('a process that was stopped while many leases ended does not rest for as lo
     pass(50);
     lessor.tick();
   }
-  expect(proposals).toHaveLength(1);
+  expect(taken).toHaveLength(1);
   pass(60_000);
-  proposals[0]?.();
-  expect(proposals).toHaveLength(1);
+  taken[0]?.done();
+  expect(taken).toHaveLength(1);
   pass(EXTEND_MS + 1);
-  expect(proposals).toHaveLength(2);
+  expect(taken).toHaveLength(2);
 });
 
 describe('a leader that is deposed and leads again', () => {

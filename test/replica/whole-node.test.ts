@@ -1,67 +1,8 @@
 // Whole nodes in virtual time: rules that only show when loop, disk and network are together.
 import { expect, test } from 'vitest';
 import type { Command } from '../../src/lease/commands.ts';
-import type { ReplicaLimits } from '../../src/replica/config.ts';
-import type { Replica } from '../../src/replica/replica.ts';
 import type { ReadResult, Settled } from '../../src/replica/service.ts';
-import { Cluster } from '../sim/cluster.ts';
-import { MemberHistory } from '../sim/member-history.ts';
-import { CALM_DISK, CALM_NETWORK, drawPlan } from '../sim/plan.ts';
-import { SeededRandom } from '../sim/random.ts';
-import { Scheduler } from '../sim/scheduler.ts';
-import { Story } from '../sim/story.ts';
-
-/** Three nodes to which nothing happens, of which those in `started` are up. */
-class Calm {
-  readonly scheduler = new Scheduler();
-  readonly cluster: Cluster;
-  /** The story so far. */
-  readonly lines: string[] = [];
-
-  constructor(started: readonly number[], limits: Partial<ReplicaLimits> = {}) {
-    const plan = {
-      ...drawPlan(new SeededRandom(1)),
-      nodes: 3,
-      heartbeatMs: 50,
-      electionTimeoutMs: 500,
-      limits,
-      clocks: [],
-      network: CALM_NETWORK,
-      disk: CALM_DISK,
-    };
-    this.cluster = new Cluster(
-      plan,
-      this.scheduler,
-      new SeededRandom(2),
-      new Story((line) => this.lines.push(line)),
-      new MemberHistory([1, 2, 3]),
-      {
-        tell: () => {},
-        envFault: null,
-      },
-    );
-    for (const id of started) this.cluster.start(id);
-    this.pass(10);
-  }
-
-  pass(ms: number, until?: () => boolean): void {
-    this.scheduler.runUntil(this.scheduler.nowMs + ms, until);
-  }
-
-  /** Does something in the node's process. */
-  in(id: number, run: (replica: Replica) => void): void {
-    const life = this.cluster.life(id);
-    if (life === null) throw new Error(`n${id} is down`);
-    life.process.call(() => run(life.replica));
-  }
-
-  /** Runs until somebody leads and has applied what it found. */
-  leader(): number {
-    this.pass(10_000, () => this.cluster.leader !== null);
-    this.pass(1_000);
-    return this.cluster.leader ?? 0;
-  }
-}
+import { Calm } from './calm.ts';
 
 const claim = (lease: string): Command => ({
   kind: 'claim',
