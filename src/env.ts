@@ -80,7 +80,7 @@ export interface Recovered {
 }
 
 /**
- * The durable half of a node. One of each kind of write may be under way at a time (one `append`, one `saveState`, one image),
+ * The durable half of a node. One of each kind of write may be under way at a time (one `append` or `probe`, one `saveState`, one image),
  * and each is durable when its `done` is called without an error, not before.
  */
 export interface LogStore {
@@ -88,6 +88,8 @@ export interface LogStore {
   /** Reads the saved state at start, in any order of records, in pieces that are short work for a turn of the event loop. */
   readState(each: (records: readonly StateRecord[]) => void, done: Done): void;
   append(write: LogWrite, done: Done): void;
+  /** Makes a small write durable that changes nothing. Never while an `append` is under way. */
+  probe(done: Done): void;
   /** Writes changed records and moves the image to `meta`, all or nothing. However many they are, no turn of the event loop is long. */
   saveState(meta: ImageMeta, records: readonly StateRecord[], done: Done): void;
   /** Forgets the entries up to and including `index`, at some time. Never behind the saved image. */

@@ -149,6 +149,17 @@ function teller(id: string, tell: (text: string, fields: LogFields) => void): (e
       tell(`${id} took over the state at ${index} (${records} records): it was too far behind for the log`, { index, records });
       return;
     }
+    if (event.kind === 'handover') {
+      const { to, reason, syncPendingMs, syncP99Ms, loopP99Ms } = event;
+      const cause = {
+        'disk-stall': `its disk has not finished a write for ${Math.round(syncPendingMs)} ms`,
+        'disk-slow': `99% of its syncs take up to ${syncP99Ms} ms`,
+        'loop-starved': `its event loop is up to ${loopP99Ms} ms late`,
+      }[reason];
+      const facts = { to, reason, syncPendingMs: Math.round(syncPendingMs), syncP99Ms, loopP99Ms };
+      tell(`${id} ${to === null ? 'steps down: the transfer did not complete' : `transfers leadership to ${to}`}: ${cause}`, facts);
+      return;
+    }
     if (event.kind === 'alarm') {
       const { alarm, isActive } = event;
       tell(`${id} ${isActive ? 'raises' : 'clears'} the alarm ${alarm}`, { alarm, state: isActive ? 'active' : 'cleared' });

@@ -53,6 +53,14 @@ export class HeadWriter {
     }, done);
   }
 
+  /** Writes the mark once more as it is, and syncs it. No write may be under way. */
+  probe(done: Done): void {
+    this.#mark.tell(encodeHead(this.#head), (error) => {
+      if (error === undefined) this.sync(done);
+      else done(error);
+    });
+  }
+
   /** Makes durable what the mark tells. */
   sync(done: Done): void {
     this.stop();

@@ -1,37 +1,20 @@
 // The durable half of a node on LevelDB. What it writes and in which order; opening and checking is in `log-store.ts`.
 import { assert } from '../assert.ts';
-import type { Codec, Done, ImageMeta, ImageReader, ImageWriter, LogWrite, RecordChecksum, Recovered, StateRecord } from '../env.ts';
+import type { Done, ImageMeta, ImageReader, ImageWriter, LogWrite, Recovered, StateRecord } from '../env.ts';
 import type { Histogram } from '../histogram.ts';
 import type { HardState, Index } from '../raft/types.ts';
 import { MalformedBytesError } from './bytes.ts';
 import { DataDirectoryError, damaged, translateDiskError } from './data-directory-error.ts';
 import type { DirectoryLogStore } from './directory-log-store.ts';
 import type { HeadWriter } from './head-writer.ts';
-import type { Identity } from './identity.ts';
 import { type ImageHost, ImageMismatchError, LevelImageReader, LevelImageWriter, putRecord, StateStream, streamState } from './image.ts';
 import { decodeMeta, encodeMeta, NO_IMAGE, type StoredMeta } from './image-meta.ts';
 import { type Generation, logKey, META_KEY, stateRange } from './keys.ts';
 import { encodeRecord, recordChecksum } from './log-records.ts';
-import type { Database, RecoveredLog } from './log-recovery.ts';
-import type { Mark } from './mark.ts';
+import type { OpenedDirectory } from './opened-directory.ts';
 import { type PeerDisk, PeerDisks } from './peer-disks.ts';
 import { inPieces } from './pieces.ts';
 import { Turns } from './turns.ts';
-
-/** What was found and made when the directory was opened. */
-export interface OpenedDirectory {
-  readonly directory: string;
-  readonly identity: Identity;
-  readonly database: Database;
-  readonly mark: Mark;
-  readonly image: StoredMeta;
-  /** The greatest generation of which the database held a record when it was opened. */
-  readonly lastGeneration: Generation;
-  readonly log: RecoveredLog;
-  readonly recovered: Recovered;
-  readonly codec: Codec;
-  readonly checksum: RecordChecksum;
-}
 
 /** The store of one opened directory. The first error ends it: every later call answers with that error. */
 export class LevelLogStore implements DirectoryLogStore {
@@ -103,6 +86,19 @@ export class LevelLogStore implements DirectoryLogStore {
         this.#appending = false;
         leave();
         done(error);
+      });
+    });
+  }
+
+  probe(done: Done): void {
+    if (this.#refused(done)) return;
+    assert(!this.#appending, 'log store: a probe during an append');
+    this.#appending = true;
+    this.#turns.together((leave) => {
+      this.#writer.probe((error) => {
+        this.#appending = false;
+        leave();
+        done(error && this.#fail(error));
       });
     });
   }

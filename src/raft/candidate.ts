@@ -12,6 +12,10 @@ export function considerCampaign(state: State, wanted: Transition & { to: 'pre-c
     state.trace({ kind: 'campaign-ignored', reason: 'already-leader', term });
     return null;
   }
+  if (state.abstains) {
+    state.trace({ kind: 'campaign-ignored', reason: 'abstaining', term });
+    return null;
+  }
   if (!state.isPromotable) {
     state.trace({ kind: 'campaign-ignored', reason: 'unpromotable', term });
     return null;
@@ -81,6 +85,7 @@ function countVote(state: State, { kind, votes }: CandidateRole, message: VoteRe
   state.trace({ kind: 'votes-counted', preVote, granted, rejected: refused });
   switch (jointVoteResult(voters, votersOutgoing, (id) => votes.get(id))) {
     case 'won':
+      if (preVote && state.abstains) return { to: 'follower', term: state.term, leader: NONE };
       return preVote ? { to: 'candidate', transfer: false } : { to: 'leader' };
     case 'lost':
       return { to: 'follower', term: state.term, leader: NONE };

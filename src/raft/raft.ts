@@ -192,6 +192,14 @@ export class Raft {
     state.leader = NONE;
   }
 
+  /** A leader gives leadership up, in its term: nothing of that has to be written. The others notice its silence. */
+  stepDown(): void {
+    const { state } = this;
+    if (state.role.kind !== 'leader') return;
+    state.trace({ kind: 'stepped-down', term: state.term });
+    this.#perform({ to: 'follower', term: state.term, leader: NONE });
+  }
+
   /** What was streamed to the peer may be lost. */
   reportUnreachable(peer: NodeId): void {
     const progress = this.state.progressOf(peer);

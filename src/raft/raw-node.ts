@@ -17,6 +17,7 @@ import {
   type ConfState,
   type Entry,
   type HardState,
+  type Index,
   NONE,
   type NodeId,
   type Role,
@@ -80,6 +81,15 @@ export class RawNode {
 
   transferLeader(to: NodeId): void {
     this.#raft.step({ kind: 'transfer-leader', from: NONE, to: NONE, term: 0, transferee: to });
+  }
+
+  stepDown(): void {
+    this.#raft.stepDown();
+  }
+
+  /** Whether this node stands for no election from now on, not even one that its leader asks it for. */
+  abstain(abstains: boolean): void {
+    this.#raft.state.abstains = abstains;
   }
 
   forgetLeader(): void {
@@ -204,6 +214,10 @@ export class RawNode {
 
   get role(): Role {
     return this.#raft.state.role.kind;
+  }
+
+  get lastIndex(): Index {
+    return this.#raft.state.log.lastIndex();
   }
 
   /** Whether the log holds entries that are not known to be committed. */

@@ -70,6 +70,8 @@ export class State {
   electionElapsed = 0;
   heartbeatElapsed = 0;
   randomizedElectionTimeout = 0;
+  /** Set by the owner while this node must not become leader. It votes and follows as ever. */
+  abstains = false;
 
   /** Leave at once. */
   immediate: Message[] = [];

@@ -34,7 +34,11 @@ export type TraceEvent = { readonly node: NodeId } & (
     }
   | { readonly kind: 'vote-received'; readonly preVote: boolean; readonly from: NodeId; readonly rejected: boolean; readonly term: Term }
   | { readonly kind: 'votes-counted'; readonly preVote: boolean; readonly granted: number; readonly rejected: number }
-  | { readonly kind: 'campaign-ignored'; readonly reason: 'already-leader' | 'unpromotable' | 'pending-conf-change'; readonly term: Term }
+  | {
+      readonly kind: 'campaign-ignored';
+      readonly reason: 'already-leader' | 'unpromotable' | 'pending-conf-change' | 'abstaining';
+      readonly term: Term;
+    }
   | {
       readonly kind: 'higher-term-received';
       readonly term: Term;
@@ -51,6 +55,7 @@ export type TraceEvent = { readonly node: NodeId } & (
     }
   | { readonly kind: 'stale-storage-response-ignored'; readonly term: Term; readonly theirTerm: Term }
   | { readonly kind: 'quorum-lost' }
+  | { readonly kind: 'stepped-down'; readonly term: Term }
   | { readonly kind: 'leader-forgotten'; readonly leader: NodeId; readonly term: Term }
   | { readonly kind: 'forget-leader-refused' }
   | { readonly kind: 'no-leader'; readonly term: Term; readonly dropped: Message['kind'] }

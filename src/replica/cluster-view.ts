@@ -87,13 +87,17 @@ export class ClusterView {
     return since === null ? 0 : nowMs - since;
   }
 
-  status(raft: RaftStatus, snapshotOf: (node: NodeId) => SnapshotProgress | null, alarms: readonly Alarm[]): ClusterStatus {
+  status(
+    raft: RaftStatus,
+    snapshotOf: (node: NodeId) => SnapshotProgress | null,
+    alarmsOf: (node: NodeId) => readonly Alarm[] | null,
+  ): ClusterStatus {
     const members: MemberStatus[] = [];
     for (const member of this.#members) {
       members.push({
         ...this.#memberStatus(member, raft),
         snapshot: snapshotOf(member.node),
-        alarms: member.node === this.#self ? alarms : null,
+        alarms: alarmsOf(member.node),
       });
     }
     return {
@@ -103,7 +107,7 @@ export class ClusterView {
       commitIndex: raft.commit,
       appliedIndex: raft.applied,
       members,
-      alarms,
+      alarms: alarmsOf(this.#self) ?? [],
     };
   }
 

@@ -2,6 +2,7 @@
 import type { TraceEvent } from '../raft/trace.ts';
 import type { NodeId } from '../raft/types.ts';
 import type { Alarm } from './alarms.ts';
+import type { HandoverReason, Vitals } from './leader-health.ts';
 import type { Founder } from './roster.ts';
 
 export interface ReplicaLimits {
@@ -16,7 +17,7 @@ export interface ReplicaLimits {
   readonly maxPendingMemberChanges: number;
   /** A request that found no leader for so long is not accepted. */
   readonly leaderWaitMs: number;
-  /** A request in the log for so long without an answer has an unknown outcome. */
+  /** A request in the log for so long without an answer has an unknown outcome. Checked every fourth heartbeat: the answer comes within 5 s. */
   readonly requestTimeoutMs: number;
   /** Leases in one expiry entry. */
   readonly maxExpiryBatch: number;
@@ -43,7 +44,7 @@ export const DEFAULT_LIMITS: ReplicaLimits = {
   maxBatchBytes: 1 << 20,
   maxPendingMemberChanges: 64,
   leaderWaitMs: 1_000,
-  requestTimeoutMs: 5_000,
+  requestTimeoutMs: 4_750,
   maxExpiryBatch: 128,
   maxApplyBytes: 1 << 16,
   saveAfterRecords: 1_024,
@@ -64,6 +65,8 @@ export type ReplicaEvent =
       readonly leader: string;
       readonly leaderlessMs: number | null;
     }
+  /** This leader gives leadership up; `to` null: it steps down, since a transfer did not complete. */
+  | ({ readonly kind: 'handover'; readonly to: string | null; readonly reason: HandoverReason } & Vitals)
   | { readonly kind: 'alarm'; readonly alarm: Alarm; readonly isActive: boolean }
   | { readonly kind: 'image-received'; readonly index: number; readonly records: number };
 

@@ -1,8 +1,9 @@
 // The append thread of one node: one synced write at a time, holding all that came up while the last one was under way.
-import type { LogStore } from '../env.ts';
+import type { Done, Env, LogStore } from '../env.ts';
 import type { Message, StorageAppend, VoteRequest } from '../raft/messages.ts';
 import type { MemoryStorage } from '../raft/storage.ts';
 import type { Entry, HardState, SnapshotMeta } from '../raft/types.ts';
+import { DiskWatch } from './disk-watch.ts';
 
 export interface LogWriterHost {
   /** Promises that may leave now, because what they promise is durable. */
@@ -19,6 +20,8 @@ interface QueuedAppend {
 }
 
 export class LogWriter {
+  /** Times the writes of the log. */
+  readonly watch: DiskWatch;
   readonly #store: LogStore;
   readonly #storage: MemoryStorage;
   readonly #host: LogWriterHost;
@@ -30,7 +33,8 @@ export class LogWriter {
   /** As Raft told it last. What it says of the commit index goes with the next write: a member must know then what let another go. */
   #newest: HardState;
 
-  constructor(store: LogStore, storage: MemoryStorage, host: LogWriterHost) {
+  constructor({ store, clock }: Pick<Env, 'store' | 'clock'>, storage: MemoryStorage, host: LogWriterHost) {
+    this.watch = new DiskWatch(clock);
     this.#store = store;
     this.#storage = storage;
     this.#host = host;
@@ -53,7 +57,19 @@ export class LogWriter {
    * but it speaks of the last entry, and a candidate that loses that entry in a crash must not win by an old answer.
    */
   queue(append: StorageAppend, after: readonly VoteRequest[]): void {
+    const last = this.#queue.at(-1);
+    if (last !== undefined && after.length === 0 && isRepeat(append, last.append)) return;
     this.#queue.push({ append, after });
+  }
+
+  /** Writes a little that changes nothing, unless a write is under way: shows whether the disk still works. */
+  probe(): void {
+    if (this.#writing || this.#queue.length > 0) return;
+    this.#begin(
+      (done) => this.#store.probe(done),
+      [],
+      () => {},
+    );
   }
 
   /** Begins the next write, if one is wanted and none is under way. */
@@ -79,15 +95,28 @@ export class LogWriter {
       this.#finish(batch);
       return;
     }
+    this.#begin(
+      (done) => this.#store.append({ hardState, entries }, done),
+      batch,
+      () => {
+        this.#keep(hardState);
+        this.#storage.append(entries);
+      },
+    );
+  }
+
+  /** Carries out a timed write; `written` is called when it is durable, before the promises of `batch` leave. */
+  #begin(write: (done: Done) => void, batch: readonly QueuedAppend[], written: () => void): void {
     this.#writing = true;
-    this.#store.append({ hardState, entries }, (error) => {
+    this.watch.began();
+    write((error) => {
       this.#writing = false;
+      this.watch.ended();
       if (error !== undefined) {
         this.#host.fatal(error);
         return;
       }
-      this.#keep(hardState);
-      this.#storage.append(entries);
+      written();
       this.#finish(batch);
     });
   }
@@ -121,11 +150,26 @@ export class LogWriter {
   }
 
   #finish(batch: readonly QueuedAppend[]): void {
+    if (batch.length === 0) this.#host.release([]);
     for (const { append, after } of batch) {
       this.#host.release(append.responses);
       this.#host.release(after);
     }
   }
+}
+
+/**
+ * Whether `append` has nothing to write and promises only what `last` promises already. A leader goes on asking a follower whose disk
+ * hangs, and the answers that wait for that disk must not pile up.
+ */
+function isRepeat(append: StorageAppend, last: StorageAppend): boolean {
+  if (append.entries.length > 0 || append.snapshot !== null || append.hardState !== null) return false;
+  return append.responses.every((response) => last.responses.some((other) => isSame(response, other)));
+}
+
+function isSame(one: Message, other: Message): boolean {
+  const fields = Object.entries(one);
+  return fields.length === Object.keys(other).length && fields.every(([name, value]) => Reflect.get(other, name) === value);
 }
 
 /** The entries of several appends in order as one: a later one replaces what it overlaps. */

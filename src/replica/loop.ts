@@ -87,7 +87,7 @@ export class Loop {
       { state: this.#newState(), term: image.term, roster: recoverRoster(env, config.founders) },
     );
     this.#savedRoster = this.applier.roster;
-    this.writer = new LogWriter(env.store, storage, {
+    this.writer = new LogWriter(env, storage, {
       release: (messages) => this.#release(messages),
       install: (snapshot, hardState, done) => this.#install(snapshot, hardState, done),
       fatal: (error) => host.fatal(error),

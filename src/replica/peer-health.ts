@@ -5,11 +5,6 @@ import type { NodeId } from '../raft/types.ts';
 /** Between two reports on a link. Far below the silence limit of a link, so a working link is never silent for that long. */
 export const HEALTH_INTERVAL_MS = 500;
 
-/** The health of a node that has measured nothing. */
-export function unmeasuredHealth(stopping: boolean): NodeHealth {
-  return { syncPendingMs: 0, syncP99Ms: 0, loopP99Ms: 0, freeBytes: 0, alarms: [], stopping };
-}
-
 /** The last report of a peer. */
 export interface ReceivedHealth {
   readonly health: NodeHealth;

@@ -16,7 +16,7 @@ import { isAdmitted } from './lanes.ts';
 import { Leadership } from './leadership.ts';
 import { Loop } from './loop.ts';
 import { Membership } from './membership.ts';
-import { unmeasuredHealth } from './peer-health.ts';
+import { NodeHealthMonitor } from './node-health.ts';
 import { PeerInputs } from './peer-inputs.ts';
 import { PrimaryLessor } from './primary-lessor.ts';
 import { Proposals } from './proposals.ts';
@@ -24,7 +24,6 @@ import { type ReadAnswer, Reads } from './reads.ts';
 import { Requests } from './requests.ts';
 import type { ClusterStatus, Failure, Founders, MemberChange, MemberResult, Service, Settled } from './service.ts';
 import { Ticks } from './ticks.ts';
-import { expireWaiting } from './timeouts.ts';
 import { type TransferResult, Transfers } from './transfers.ts';
 import { Waiting } from './waiting.ts';
 
@@ -47,6 +46,7 @@ export class Replica implements Service {
   readonly #transfers: Transfers;
   readonly #membership: Membership;
   readonly #leadership: Leadership;
+  readonly #health: NodeHealthMonitor;
   readonly #peers: PeerInputs;
   readonly #ticks: Ticks;
   #phase: 'new' | 'running' | 'stopping' | 'stopped' = 'new';
@@ -57,10 +57,6 @@ export class Replica implements Service {
     this.founders = config.founders.map(({ node, name, peer }) => ({ number: node, id: name, peer }));
     this.alarms = new Alarms((alarm, isActive) => config.onEvent?.({ kind: 'alarm', alarm, isActive }));
     this.#limits = { ...DEFAULT_LIMITS, ...config.limits };
-    this.#ticks = new Ticks(env.clock, config.heartbeatMs, {
-      tick: () => this.#tick(),
-      look: () => expireWaiting(config, this.#limits, env.clock.now(), this.#requests, this.#membership, this.#reads),
-    });
     this.#view = new ClusterView(config, env.clock);
     this.events = new EventLog(this.#limits.keepEvents, this.#limits.keepEventBytes);
     const life = { node: config.node, incarnation: env.store.recovered.incarnation };
@@ -118,9 +114,14 @@ export class Replica implements Service {
       membership: this.#membership,
     };
     this.#leadership = new Leadership(env, this.#loop, this.#view, config, parts);
+    this.#health = new NodeHealthMonitor(env.clock, config, this.#loop, this.#view, this.alarms);
     this.#peers = new PeerInputs(env, this.#loop, this.#view, this.#leadership, this.#requests, parts, () =>
-      unmeasuredHealth(this.#phase !== 'running'),
+      this.#health.local(0, this.#phase !== 'running'),
     );
+    this.#ticks = new Ticks(env.clock, config, this.#limits, {
+      ...{ loop: this.#loop, lessor: this.#lessor, waiting: this.#waiting, requests: this.#requests, reads: this.#reads },
+      ...{ membership: this.#membership, health: this.#health, peers: this.#peers },
+    });
   }
 
   /** Reads the saved state, then takes part, unless it was told to stop by then. `ready` gets the error when the state cannot be read. */
@@ -237,7 +238,11 @@ export class Replica implements Service {
   }
 
   status(): ClusterStatus {
-    return this.#view.status(this.#loop.raft.status(), (node) => this.#loop.snapshotProgress(node), this.alarms.active());
+    return this.#view.status(
+      this.#loop.raft.status(),
+      (node) => this.#loop.snapshotProgress(node),
+      (node) => this.#health.alarmsOf(node, this.#peers.health),
+    );
   }
 
   transfer(to: string | null, done: (result: TransferResult) => void): void {
@@ -285,13 +290,5 @@ export class Replica implements Service {
     this.events.tell();
     this.#lessor.watch();
     this.#membership.turned();
-  }
-
-  #tick(): void {
-    this.#loop.raft.tick();
-    this.#lessor.tick();
-    this.#lessor.watch();
-    this.#waiting.tick();
-    this.#loop.wake();
   }
 }

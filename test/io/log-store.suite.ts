@@ -168,6 +168,21 @@ export function logStoreSuite({ name, checksum, make }: StoreFactory): void {
       }
     });
 
+    test('a probe changes nothing, whatever comes before and after it', async () => {
+      await call((done) => store.probe(done));
+      await append(entriesOf(1, 2, 1), { term: 1, vote: 2, commit: 1 });
+      await call((done) => store.probe(done));
+      await call((done) => store.probe(done));
+      await append(entriesOf(3, 3, 1));
+      await call((done) => store.probe(done));
+      await reopen();
+      expect(shown(store.recovered.entries)).toEqual(shown(entriesOf(1, 3, 1)));
+      expect(store.recovered.hardState).toMatchObject({ term: 1, vote: 2 });
+      await call((done) => store.close(done));
+      await expect(call((done) => store.probe(done))).rejects.toThrow();
+      store = await fixture.open();
+    });
+
     test('appended entries of both kinds, term, vote and commit are there after reopening', async () => {
       const change: Entry = {
         kind: 'conf-change',

@@ -3,6 +3,7 @@ import { BYTES } from './bytes.ts';
 import { CLIENT_FAULTS } from './client.ts';
 import { COMMAND_LINE } from './command-line.ts';
 import { DASHBOARD } from './dashboard.ts';
+import { GRAY_FAILURES } from './gray-failures.ts';
 import { HISTORY_FAULTS } from './history.ts';
 import { LEASE } from './lease.ts';
 import { LOG_STORE } from './log-store.ts';
@@ -30,4 +31,5 @@ export const CATALOGUE: readonly Mutant[] = [
   ...OPERATION,
   ...CLIENT_FAULTS,
   ...COMMAND_LINE,
+  ...GRAY_FAILURES,
 ];

@@ -13,8 +13,8 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'an acknowledgement leaves before the sync',
     file: 'replica/log-writer.ts',
-    find: 'this.#writing = true;\n    this.#store.append(',
-    replace: 'this.#writing = true;\n    this.#finish((batch as QueuedAppend[]).splice(0));\n    this.#store.append(',
+    find: 'this.watch.began();',
+    replace: 'this.watch.began();\n    this.#finish((batch as QueuedAppend[]).splice(0));',
     suites: [WRITER],
   },
   {
@@ -27,8 +27,8 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'a write that failed counts as done',
     file: 'replica/log-writer.ts',
-    find: 'this.#store.append({ hardState, entries }, (error) => {',
-    replace: 'this.#store.append({ hardState, entries }, (_, error?: Error) => {',
+    find: 'write((error) => {',
+    replace: 'write((_, error?: Error) => {',
     suites: [WRITER],
   },
   {

@@ -77,6 +77,7 @@ function describe(event: TraceEvent): string {
       return `${x} has received ${event.granted} ${voteName(event)}Resp votes and ${event.rejected} vote rejections`;
     case 'campaign-ignored':
       if (event.reason === 'already-leader') return `${x} ignoring MsgHup because already leader`;
+      if (event.reason === 'abstaining') return `${x} abstains from elections`;
       if (event.reason === 'unpromotable') return `${x} is unpromotable and can not campaign`;
       return `${x} cannot campaign at term ${event.term} since there are still pending configuration changes to apply`;
     case 'higher-term-received':
@@ -87,6 +88,8 @@ function describe(event: TraceEvent): string {
       return `${x} [term: ${event.term}] ignored entry appends from a MsgStorageAppendResp message with lower term [term: ${event.theirTerm}]`;
     case 'quorum-lost':
       return `${x} stepped down to follower since quorum is not active`;
+    case 'stepped-down':
+      return `${x} stepped down to follower at term ${event.term}`;
     case 'leader-forgotten':
       return `${x} forgetting leader ${hex(event.leader)} at term ${event.term}`;
     case 'forget-leader-refused':

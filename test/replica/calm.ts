@@ -1,4 +1,4 @@
-// A cluster of three whole nodes in virtual time to which nothing happens but what a test does.
+// A cluster in virtual time to which nothing happens but what a test does to it.
 import type { ReplicaLimits } from '../../src/replica/config.ts';
 import type { Replica } from '../../src/replica/replica.ts';
 import { Cluster } from '../sim/cluster.ts';
@@ -15,7 +15,8 @@ export class Calm {
   /** The story so far. */
   readonly lines: string[] = [];
 
-  constructor(started: readonly number[], limits: Partial<ReplicaLimits> = {}) {
+  /** `seed`: of every delay and every random election timeout. */
+  constructor(started: readonly number[], limits: Partial<ReplicaLimits> = {}, seed = 2) {
     const plan = {
       ...drawPlan(new SeededRandom(1)),
       nodes: 3,
@@ -29,7 +30,7 @@ export class Calm {
     this.cluster = new Cluster(
       plan,
       this.scheduler,
-      new SeededRandom(2),
+      new SeededRandom(seed),
       new Story((line) => this.lines.push(line)),
       new MemberHistory([1, 2, 3]),
       {

@@ -1,6 +1,7 @@
 // One synced write at a time; nothing that was promised leaves before what it promises is durable.
 import { beforeEach, expect, test } from 'vitest';
 import type { Done, LogStore, LogWrite } from '../../src/env.ts';
+import { ManualClock } from '../../src/io/manual-clock.ts';
 import type { Message, StorageAppend, VoteRequest } from '../../src/raft/messages.ts';
 import { MemoryStorage } from '../../src/raft/storage.ts';
 import { EMPTY_CONF_STATE, type Entry, type HardState, type SnapshotMeta } from '../../src/raft/types.ts';
@@ -8,6 +9,8 @@ import { LogWriter } from '../../src/replica/log-writer.ts';
 
 let writes: { write: LogWrite; done: Done }[];
 let released: Message[];
+let probes: Done[];
+let clock: ManualClock;
 let errors: Error[];
 let installs: { snapshot: SnapshotMeta; hardState: HardState; done: Done }[];
 let storage: MemoryStorage;
@@ -19,8 +22,13 @@ beforeEach(() => {
   errors = [];
   installs = [];
   storage = new MemoryStorage();
-  const store = { append: (write: LogWrite, done: Done) => void writes.push({ write, done }) } as unknown as LogStore;
-  writer = new LogWriter(store, storage, {
+  probes = [];
+  clock = new ManualClock();
+  const store = {
+    append: (write: LogWrite, done: Done) => void writes.push({ write, done }),
+    probe: (done: Done) => void probes.push(done),
+  } as unknown as LogStore;
+  writer = new LogWriter({ store, clock }, storage, {
     release: (messages) => released.push(...messages),
     install: (snapshot, hardState, done) => installs.push({ snapshot, hardState, done }),
     fatal: (error) => errors.push(error),
@@ -166,4 +174,51 @@ test('the first failed write is final: nothing that waited for it is ever promis
   expect(errors.map((error) => error.message)).toEqual(['EIO']);
   expect(released).toEqual([]);
   expect(storage.lastIndex()).toBe(0);
+});
+
+test('promises that repeat while a disk hangs do not pile up, and each of them leaves in the end', () => {
+  append([entry(1)]);
+  append([entry(2)]);
+  for (let n = 0; n < 1_000; n += 1) {
+    writer.queue(
+      { kind: 'storage-append', from: 1, to: -1, term: 0, hardState: null, entries: [], snapshot: null, responses: [ack(2)] },
+      [],
+    );
+  }
+  writer.queue({ kind: 'storage-append', from: 1, to: -1, term: 0, hardState: null, entries: [], snapshot: null, responses: [ack(1)] }, []);
+  writes[0]?.done();
+  writer.pump();
+  writes[1]?.done();
+  expect(acked()).toEqual([1, 2, 1]);
+});
+
+test('a probe is a write of its own: appends wait for it, and it waits for none', () => {
+  append([entry(1)]);
+  writer.probe();
+  expect(probes).toHaveLength(0);
+  writes[0]?.done();
+  writer.probe();
+  writer.probe();
+  expect(probes).toHaveLength(1);
+  expect(writer.isWriting).toBe(true);
+  append([entry(2)]);
+  expect(writes).toHaveLength(1);
+  probes[0]?.();
+  writer.pump();
+  expect(writes).toHaveLength(2);
+  writer.probe();
+  expect(probes).toHaveLength(1);
+  writes[1]?.done();
+  writer.probe();
+  probes[1]?.(new Error('EIO'));
+  expect(errors.map((error) => error.message)).toEqual(['EIO']);
+});
+
+test('the age of the write under way is known', async () => {
+  append([entry(1)]);
+  await clock.advance(70);
+  writer.watch.tick(1_000);
+  expect(writer.watch.pendingMs).toBe(70);
+  writes[0]?.done();
+  expect(writer.watch.pendingMs).toBe(0);
 });

@@ -17,6 +17,8 @@ export interface DiskMood {
   writesBeforeFailure: number;
   /** How that one fails. ENOSPC: nothing of it is there, and there is no room until somebody makes some. */
   failure: 'EIO' | 'ENOSPC';
+  /** No write ends before this moment of true time, those that are under way included. The node is told nothing of it. */
+  hangsUntilMs: number;
 }
 
 type Kind = 'append' | 'state' | 'image';
@@ -25,7 +27,7 @@ interface Pending {
   readonly kind: Kind;
   /** Its entries, for those who ask what the node has handed over. */
   readonly write: LogWrite | null;
-  readonly atMs: number;
+  atMs: number;
   /** What it would write, at the moment at which it does. */
   readonly prepare: () => Prepared;
   finished: boolean;
@@ -39,6 +41,9 @@ export interface StoreObserver {
 
 /** The mark is synced so long behind a write, as by `src/io/head-writer.ts`. */
 const MARK_SYNC_AFTER_MS = 20;
+
+/** How often a write that hangs looks whether it may end. */
+const HANG_LOOK_MS = 25;
 
 /** One opening of a {@link SimDisk} by one process. */
 export class SimLogStore implements LogStore {
@@ -124,6 +129,10 @@ export class SimLogStore implements LogStore {
       return;
     }
     this.#begin('append', write, () => this.#disk.append(write), done);
+  }
+
+  probe(done: Done): void {
+    this.#process.after(this.#delayMs(), false, () => done(this.#broken ?? (this.#closed ? closedError() : undefined)));
   }
 
   saveState(meta: ImageMeta, records: readonly StateRecord[], done: Done): void {
@@ -273,6 +282,13 @@ export class SimLogStore implements LogStore {
 
   #finish(pending: Pending, done: Done): void {
     if (pending.finished) return;
+    const { hangsUntilMs } = this.#mood;
+    if (hangsUntilMs > this.#scheduler.nowMs) {
+      // Looks again at the next multiple, all writes in the order in which they would have ended.
+      pending.atMs = (Math.floor(this.#scheduler.nowMs / HANG_LOOK_MS) + 1) * HANG_LOOK_MS;
+      this.#scheduler.after(pending.atMs - this.#scheduler.nowMs, () => this.#finish(pending, done));
+      return;
+    }
     pending.finished = true;
     this.#pending = this.#pending.filter((other) => other !== pending);
     if (this.#broken === null && this.#mood.writesBeforeFailure <= 0) this.#fail(pending);
@@ -303,7 +319,7 @@ export class SimLogStore implements LogStore {
   }
 
   #delayMs(): number {
-    return this.#random.between(this.#mood.leastMs, this.#mood.mostMs);
+    return Math.max(this.#random.between(this.#mood.leastMs, this.#mood.mostMs), this.#mood.hangsUntilMs - this.#scheduler.nowMs);
   }
 }
 

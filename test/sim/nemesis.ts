@@ -112,6 +112,11 @@ export class Nemesis {
         this.#later(100, 2_000, () => Object.assign(mood, { leastMs: this.#plan.disk.leastMs, mostMs: this.#plan.disk.mostMs }));
         return;
       }
+      case 'hung-disk': {
+        const mood = this.#cluster.mood(this.#random.chance(0.6) ? (leader ?? victim) : victim);
+        mood.hangsUntilMs = this.#scheduler.nowMs + this.#random.pick([300, 1_500, 4_000]);
+        return;
+      }
       case 'failing-disk':
         Object.assign(this.#cluster.mood(victim), { writesBeforeFailure: this.#random.below(10), failure: 'EIO' });
         this.#later(500, 2_000, () => this.#cluster.start(victim));

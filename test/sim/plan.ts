@@ -32,12 +32,15 @@ export const FAULTS = [
   'remove-leader',
   'replace-member',
   'wipe-member',
+  'hung-disk',
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];
 
 /** Only in some runs, as they change all that follows. */
 const MEMBER_FAULTS: readonly Fault[] = ['add-member', 'remove-member', 'remove-leader', 'replace-member', 'wipe-member'];
+/** Drawn after all others, so that runs found without them stay as they were. */
+const LATE_FAULTS: readonly Fault[] = ['hung-disk'];
 /** Nodes that a run can come to have; further ones keep perfect time. */
 const CLOCKS = 12;
 
@@ -63,7 +66,13 @@ export interface Plan {
   readonly mostDurationMs: number;
 }
 
-export const CALM_DISK: DiskMood = { leastMs: 0.05, mostMs: 2, writesBeforeFailure: Number.POSITIVE_INFINITY, failure: 'EIO' };
+export const CALM_DISK: DiskMood = {
+  leastMs: 0.05,
+  mostMs: 2,
+  writesBeforeFailure: Number.POSITIVE_INFINITY,
+  failure: 'EIO',
+  hangsUntilMs: 0,
+};
 export const CALM_NETWORK: NetworkMood = { leastMs: 0.05, mostMs: 3, loss: 0, duplicate: 0, reorder: 0, replay: 0, queueFrames: 4_096 };
 
 /** Draws a plan. */
@@ -72,7 +81,7 @@ export function drawPlan(random: SeededRandom): Plan {
   const heartbeatMs = random.pick([20, 30, 50]);
   const isHostile = random.chance(0.3);
   const drifts = random.chance(0.25);
-  const wanted = FAULTS.filter((fault) => !MEMBER_FAULTS.includes(fault) && random.chance(0.35));
+  const wanted = FAULTS.filter((fault) => !MEMBER_FAULTS.includes(fault) && !LATE_FAULTS.includes(fault) && random.chance(0.35));
   const tiny = random.chance(0.6);
   const plan: Plan = {
     nodes,
@@ -108,13 +117,20 @@ export function drawPlan(random: SeededRandom): Plan {
     mostDurationMs: random.pick([800, 2_500]),
   };
   // Drawn last, and in this order: the runs of seeds.txt, which were found without it, stay as they were.
-  if (!random.pick([true, false, false, true, false, true])) return withBusyLoops(random, plan);
+  if (!random.pick([true, false, false, true, false, true])) return withLateFaults(random, withBusyLoops(random, plan));
   const changes = MEMBER_FAULTS.filter(() => random.chance(0.6));
-  return withBusyLoops(random, {
-    ...plan,
-    faults: [...plan.faults, ...changes, ...changes],
-    clocks: [...plan.clocks, ...drawClocks(random, CLOCKS - nodes, drifts)],
-  });
+  return withLateFaults(
+    random,
+    withBusyLoops(random, {
+      ...plan,
+      faults: [...plan.faults, ...changes, ...changes],
+      clocks: [...plan.clocks, ...drawClocks(random, CLOCKS - nodes, drifts)],
+    }),
+  );
+}
+
+function withLateFaults(random: SeededRandom, plan: Plan): Plan {
+  return { ...plan, faults: [...plan.faults, ...LATE_FAULTS.filter(() => random.chance(0.35))] };
 }
 
 /** In some runs, event-loop turns begin late on all nodes. Messages that never meet otherwise then share one Ready. */
