@@ -39,6 +39,19 @@ export interface NodeConfig {
   readonly heartbeatMs: number;
   /** Least election timeout in milliseconds; each wait is drawn from [this, twice this). */
   readonly electionTimeoutMs: number;
+  /** Quotas, in place of the usual ones. */
+  readonly room?: Partial<RoomSettings>;
+}
+
+/** Quotas of a node, and its ballast file. Bytes; `namespaceShare` is a fraction. */
+export interface RoomSettings {
+  readonly maxClaims: number;
+  readonly maxKeys: number;
+  readonly maxSessions: number;
+  readonly maxStateBytes: number;
+  readonly namespaceShare: number;
+  readonly diskReserveBytes: number;
+  readonly ballastBytes: number;
 }
 
 export const DEFAULT_TIMINGS = { heartbeatMs: 50, electionTimeoutMs: 500 } as const;

@@ -127,13 +127,27 @@ export interface NodeHealth {
 export const HEALTH_ALARMS_MAX = 16;
 export const HEALTH_ALARM_NAME = /^[a-z][a-z-]{0,31}$/;
 
+/** What there can be no room for: see `replica/room.ts`. */
+export const ROOM_RESOURCES = ['claims', 'keys', 'sessions', 'state', 'namespace', 'heap', 'disk', 'disks'] as const;
+export type RoomResource = (typeof ROOM_RESOURCES)[number];
+
+/** Why a command is refused before the log: of `resource`, `used` is in use, and `limit` is the quota. Whole numbers. */
+export interface NoRoom {
+  readonly resource: RoomResource;
+  readonly used: number;
+  readonly limit: number;
+}
+
 /** One message from node to node. Raft's own, and those of the service above it. */
 export type PeerFrame =
   | { readonly kind: 'raft'; readonly message: PeerMessage }
   /** Commands to be proposed by the leader of `term`; see `replica/forwarding.ts`. */
   | { readonly kind: 'forward'; readonly term: Term; readonly commands: readonly Uint8Array[] }
-  /** The leader of `term` surely did not and will not propose these (sequence numbers of the sender). */
-  | { readonly kind: 'refuse'; readonly term: Term; readonly sequences: readonly number[]; readonly code: 'overloaded' }
+  /**
+   * The leader of `term` did not and will not propose these (sequence numbers of the sender): it is overloaded (`noRoom` null), or there is no
+   * room for them.
+   */
+  | { readonly kind: 'refuse'; readonly term: Term; readonly sequences: readonly number[]; readonly noRoom: NoRoom | null }
   /** A read barrier asked of the leader, and its answer: read at `index`, where lease time is `timeMs`. */
   | { readonly kind: 'barrier'; readonly term: Term; readonly id: number }
   | { readonly kind: 'barrier-reply'; readonly id: number; readonly index: Index; readonly timeMs: number }
@@ -200,6 +214,16 @@ export interface Transport {
   close(done: () => void): void;
 }
 
+// ---------------------------------------------------------------- room
+
+/** Memory and disk space of the machine. Each is null while it is not known. */
+export interface RoomProbe {
+  /** The heap in use and its limit, in bytes. */
+  heap(): { readonly usedBytes: number; readonly limitBytes: number } | null;
+  /** The disk that holds the data directory, as it was measured last. */
+  disk(): { readonly freeBytes: number; readonly totalBytes: number } | null;
+}
+
 /** Everything injected into a replica. */
 export interface Env {
   readonly clock: Clock;
@@ -208,4 +232,6 @@ export interface Env {
   readonly transport: Transport;
   readonly codec: Codec;
   readonly checksum: RecordChecksum;
+  /** Without it neither memory nor disk space is watched. */
+  readonly room?: RoomProbe;
 }

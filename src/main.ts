@@ -89,6 +89,7 @@ export async function startNode(
       peerAddresses: place.moved,
       heartbeatMs: config.heartbeatMs,
       electionTimeoutMs: config.electionTimeoutMs,
+      room: config.room ?? {},
       onEvent: teller(config.id, (text, fields) => log(text, 'info', { index: replica.appliedIndex, ...fields })),
       onFatal: (error) => fail(error),
     });

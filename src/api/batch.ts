@@ -1,7 +1,7 @@
 // Carries out a batch: every change is submitted at once and shares a group commit, every check sees exactly the changes before it.
 import type { ReadView, Service, Settled } from '../replica/service.ts';
-import { type Answer, problemAnswer } from './answer.ts';
-import { type Change, settledAnswer } from './reply.ts';
+import type { Answer } from './answer.ts';
+import { type Change, failureAnswer, settledAnswer } from './reply.ts';
 import { keyOfOperation, once } from './request-key.ts';
 
 /** One operation: a change, a look at the state, or one whose answer is known already because its fields are wrong. */
@@ -100,7 +100,8 @@ class Batch {
     if (checks.length === 0) return;
     if (settled.kind === 'applied') {
       this.#service.read('stale', (result) => {
-        for (const check of checks) this.#answer(check.place, result.kind === 'view' ? check.answer(result.view) : failed(result.failure));
+        for (const check of checks)
+          this.#answer(check.place, result.kind === 'view' ? check.answer(result.view) : failureAnswer(result.failure));
       });
       return;
     }
@@ -118,7 +119,8 @@ class Batch {
 
   #read(checks: readonly Check[], then: () => void): void {
     this.#service.read('linearizable', (result) => {
-      for (const check of checks) this.#answer(check.place, result.kind === 'view' ? check.answer(result.view) : failed(result.failure));
+      for (const check of checks)
+        this.#answer(check.place, result.kind === 'view' ? check.answer(result.view) : failureAnswer(result.failure));
       then();
     });
   }
@@ -128,8 +130,4 @@ class Batch {
     this.#unanswered--;
     if (this.#unanswered === 0) this.#done(this.#answers);
   }
-}
-
-function failed(failure: Extract<Settled, { kind: 'failed' }>['failure']): Answer {
-  return problemAnswer(failure.code, failure.detail);
 }

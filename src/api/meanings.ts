@@ -15,6 +15,10 @@ const MEANINGS: Readonly<Record<string, string | readonly { readonly beside?: st
   remainingMs: 'How long it lasts from now on, in milliseconds, never negative; null while pinned.',
   waitMs: 'Queue for the lease at most so long, in milliseconds, if another holds it; first come, first served.',
   session: 'Id of the granted lease by which the claim lives in place of a duration of its own; null for none.',
+  resource:
+    'What there is no room for: claims, keys, sessions, state (bytes), namespace (claims in one namespace), heap, disk (bytes on the leader), or disks (members with too little free space).',
+  used: 'How much of the resource is in use.',
+  limit: 'The quota of the resource.',
   pinnedBy: 'The entities that keep it from expiring, sorted.',
   index: 'The log index that decided, or that the answer is as of.',
   attempt: 'From 1 on the assertion carries the index of the barrier; 0 unless said otherwise.',

@@ -29,6 +29,7 @@ export function metricsRoutes(server: ApiServer, api: Api, latency: RequestLaten
     raftMetrics(text, api.service, figures);
     peerMetrics(text, api.service);
     alarmMetrics(text, api.service);
+    roomMetrics(text, figures);
     lessorMetrics(text, figures);
     eventMetrics(text, api);
     connectionMetrics(text, api);
@@ -90,6 +91,14 @@ function peerMetrics(text: MetricsText, service: Service): void {
 function alarmMetrics(text: MetricsText, { alarms }: Service): void {
   const series = ALARMS.map((alarm) => [{ alarm }, alarms.has(alarm)] as const);
   text.gauges('leasehold_alarm', 'Whether the alarm is active on this node. An alarm clears by itself.', series);
+}
+
+function roomMetrics(text: MetricsText, { room }: Figures): void {
+  text.gauges(
+    'leasehold_room_used_ratio',
+    'Share of each quota of this node that is in use. At 1 the leader refuses growth with 429 no-room, until 0.9.',
+    room.map(({ resource, used, limit }) => [{ resource }, limit > 0 ? used / limit : 1] as const),
+  );
 }
 
 function inTransfer(service: Service): number {

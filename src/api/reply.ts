@@ -32,7 +32,7 @@ export function change(api: Api, request: ApiRequest, reply: ApiReply, { command
 
 /** How a change that has settled is told. */
 export function settledAnswer(settled: Settled, accept: Change['accept']): Answer {
-  if (settled.kind === 'failed') return problemAnswer(settled.failure.code, settled.failure.detail);
+  if (settled.kind === 'failed') return failureAnswer(settled.failure);
   if (settled.outcome.kind === 'refused') return refusalAnswer(settled.outcome.refusal, settled.index);
   return accept(settled.outcome, settled.index);
 }
@@ -59,7 +59,12 @@ export function read(api: Api, request: ApiRequest, reply: ApiReply, answer: (vi
 
 /** Sends a failure: the request was not accepted, or its outcome is not known. */
 export function sendFailure(service: Service, reply: ApiReply, failure: Failure): void {
-  sendAnswer(service, reply, problemAnswer(failure.code, failure.detail));
+  sendAnswer(service, reply, failureAnswer(failure));
+}
+
+/** A failure as an answer; without room, with the resource. */
+export function failureAnswer(failure: Failure): Answer {
+  return problemAnswer(failure.code, failure.detail, failure.code === 'no-room' ? { ...failure.noRoom } : {});
 }
 
 /** A refusal, with the facts that decided at `index`. */

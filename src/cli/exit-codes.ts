@@ -8,7 +8,7 @@ export const EXIT = {
   refused: 1,
   /** The command line or its values are wrong; nothing was sent, or the server said so. */
   usage: 2,
-  /** It surely did not happen: no leader, overloaded, nobody reachable. Try again. */
+  /** It surely did not happen: no leader, overloaded, no room, nobody reachable. Try again. */
   notAccepted: 3,
   /** It may or may not have happened. Look (get, check) before trying again. */
   unknown: 4,
@@ -20,7 +20,7 @@ Exit codes:
   0  done
   1  refused: held by another, not held, not found, or the wait ran out
   2  bad usage
-  3  not accepted, it surely did not happen: no leader, overloaded, unreachable
+  3  not accepted, it surely did not happen: no leader, overloaded, no room, unreachable
   4  unknown: it may or may not have happened`;
 
 /** Codes that say the request itself was wrong. */

@@ -160,6 +160,8 @@ export function explain(error: LeaseholdError, subject: string, endpoints: reado
       return notAccepted(why === null ? sentence(error.message) : `no leader: ${why}`);
     case 'overloaded':
       return [`Not accepted: ${error.message}.`, 'The cluster is overloaded; try again later.'];
+    case 'no-room':
+      return [`Not accepted: ${sentence(error.message)}.`, 'Nothing was done. What is held can still be extended, renewed, and released.'];
     case 'outcome-unknown':
       return [
         ...(why === null ? [] : [`no leader: ${why}.`]),

@@ -1,7 +1,7 @@
 // `leasehold node`: one node, from its flags to its last line. The only command that builds a real node.
 import { setFlagsFromString } from 'node:v8';
 import { type Command, Option } from 'commander';
-import { addressText, type NodeConfig } from '../config.ts';
+import { addressText, type NodeConfig, type RoomSettings } from '../config.ts';
 import type { LogFields, LogLevel } from '../log.ts';
 import type { LoopDelay } from '../main.ts';
 import { checkTimings, EffectiveSettings, withSettings } from './effective-settings.ts';
@@ -53,7 +53,30 @@ export function configOf(settings: EffectiveSettings<'node'>): NodeConfig {
   if (addressText(http) === addressText(peer))
     throw new UsageError(`${written('http')} and ${written('peer')} are the same address: give them different ports`);
   checkTimings(heartbeat, electionTimeout, written);
-  return { ...{ id, http, peer, members, join, dataDir: data }, ...{ heartbeatMs: heartbeat, electionTimeoutMs: electionTimeout } };
+  return {
+    id,
+    http,
+    peer,
+    members,
+    join,
+    dataDir: data,
+    heartbeatMs: heartbeat,
+    electionTimeoutMs: electionTimeout,
+    room: roomOf(settings),
+  };
+}
+
+function roomOf(settings: EffectiveSettings<'node'>): RoomSettings {
+  const { maxClaims, maxKeys, maxSessions, maxState, namespaceShare, diskReserve, ballast } = settings.values();
+  return {
+    maxClaims,
+    maxKeys,
+    maxSessions,
+    maxStateBytes: maxState,
+    namespaceShare,
+    diskReserveBytes: diskReserve,
+    ballastBytes: ballast,
+  };
 }
 
 /** Runs a node until a signal, the parent's end or its own failure; gives the exit code. */

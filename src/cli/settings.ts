@@ -1,7 +1,7 @@
 // Every setting of `leasehold node` and `leasehold cluster`, a line each: its flag, environment variable, key in the file, help, and row in `config print`.
 import { type Address, DEFAULT_TIMINGS } from '../config.ts';
 import { LOG_LEVELS, type LogLevel } from '../log.ts';
-import { address, directory, durationFrom, endpoints, integerIn, memberId, members, oneOf, port } from './values.ts';
+import { address, byteSize, directory, durationFrom, endpoints, integerIn, memberId, members, oneOf, percent, port } from './values.ts';
 
 /** One setting, whose value may come from a flag, the environment or the file, always as text. */
 export interface Setting<Value> {
@@ -29,6 +29,7 @@ export const LOG_FORMATS = ['text', 'json'] as const;
 export type LogFormat = (typeof LOG_FORMATS)[number];
 
 const MOST_NODES = 9;
+const QUOTA = integerIn(1, Number.MAX_SAFE_INTEGER);
 
 /** Of both commands; a cluster hands them to its nodes. */
 export const SHARED_SETTINGS = {
@@ -39,6 +40,13 @@ export const SHARED_SETTINGS = {
     durationFrom(1),
     `${DEFAULT_TIMINGS.electionTimeoutMs}ms`,
   ),
+  maxClaims: preset('<n>', 'claims from which on the leader refuses new ones with no-room', QUOTA, '1000000'),
+  maxKeys: preset('<n>', 'the same for keys of the store', QUOTA, '1000000'),
+  maxSessions: preset('<n>', 'the same for sessions', QUOTA, '1000000'),
+  maxState: preset('<size>', 'the same for the encoded bytes of claims, keys, and sessions', byteSize, '1GiB'),
+  namespaceShare: preset('<percent>', 'share of --max-claims that one namespace can take', percent, '50%'),
+  diskReserve: preset('<size>', 'free disk space below which nothing grows', byteSize, '256MiB'),
+  ballast: preset('<size>', 'file that is deleted when the disk is full, so that the node can start again', byteSize, '64MiB'),
   logFormat: preset<LogFormat>('<format>', 'of its lines: text for people, json for programs', oneOf(LOG_FORMATS), 'text'),
   logLevel: preset<LogLevel>('<level>', `the least that is told: ${LOG_LEVELS.join(', ')}`, oneOf(LOG_LEVELS), 'info'),
 };

@@ -60,6 +60,23 @@ export function directory(text: string): string {
   return text;
 }
 
+const BYTE_UNITS: Readonly<Record<string, number>> = { '': 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
+
+/** A number of bytes: `256MiB`, `1GiB`, or digits alone. */
+export function byteSize(text: string): number {
+  const match = /^(\d{1,15})(KiB|MiB|GiB|TiB|)$/.exec(text);
+  const bytes = Number(match?.[1]) * (BYTE_UNITS[match?.[2] ?? ''] ?? Number.NaN);
+  if (!Number.isSafeInteger(bytes)) throw new UsageError(`"${text}" is not a valid size: write 64KiB, 256MiB, 1GiB, or a number of bytes`);
+  return bytes;
+}
+
+/** A share in percent, `50%`, from 1% to 100%; as a fraction. */
+export function percent(text: string): number {
+  const share = Number(/^(\d{1,3})%$/.exec(text)?.[1]);
+  if (!(share >= 1 && share <= 100)) throw new UsageError(`"${text}" is not a valid share: write 1% to 100%`);
+  return share / 100;
+}
+
 /** A TCP port that can be named. */
 export const port = integerIn(1, 65_535);
 

@@ -18,6 +18,7 @@ export const PROBLEMS = {
   'too-large': { status: 413, title: 'The request is too large' },
   'unsupported-media-type': { status: 415, title: 'The body must be JSON' },
   overloaded: { status: 429, title: 'The node has too much to do' },
+  'no-room': { status: 429, title: 'The cluster has no room for more' },
   'no-leader': { status: 503, title: 'The cluster has no leader that the node can reach' },
   stopping: { status: 503, title: 'The node is stopping' },
   'outcome-unknown': { status: 504, title: 'The request may or may not be carried out' },

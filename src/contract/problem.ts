@@ -22,6 +22,10 @@ export const ProblemShape = Type.Object({
   /** Of the key that a condition spoke of; null when there is no such key. */
   modRevision: Type.Optional(CountOrNull),
   id: Type.Optional(Type.String()),
+  /** What there is no room for, how much of it is in use, and the quota. */
+  resource: Type.Optional(Type.String()),
+  used: Type.Optional(Count),
+  limit: Type.Optional(Count),
 });
 
 /** An error as a client reads it. */

@@ -5,7 +5,9 @@ import {
   HEALTH_ALARMS_MAX,
   type ImageMeta,
   type NodeHealth,
+  type NoRoom,
   type PeerFrame,
+  ROOM_RESOURCES,
   type StateRecord,
 } from '../env.ts';
 import type { ConfState, Entry, NodeId } from '../raft/types.ts';
@@ -121,7 +123,7 @@ function serviceFields(frame: Exclude<PeerFrame, { readonly kind: 'raft' }>): un
     case 'forward':
       return [frame.term, frame.commands];
     case 'refuse':
-      return [frame.term, frame.sequences, frame.code];
+      return [frame.term, frame.sequences, frame.noRoom === null ? null : [frame.noRoom.resource, frame.noRoom.used, frame.noRoom.limit]];
     case 'barrier':
       return [frame.term, frame.id];
     case 'barrier-reply':
@@ -148,9 +150,13 @@ function readService(kind: number, fields: unknown): PeerFrame {
       return { kind: 'forward', term: whole(term), commands: list(commands).map(byteArray) };
     }
     case SERVICE_KINDS.refuse: {
-      const [term, sequences, code] = list(fields, 3);
-      if (code !== 'overloaded') throw new MalformedBytesError('a refusal for no known reason');
-      return { kind: 'refuse', term: whole(term), sequences: list(sequences).map(whole), code };
+      const [term, sequences, noRoom] = list(fields, 3);
+      return {
+        kind: 'refuse',
+        term: whole(term),
+        sequences: list(sequences).map(whole),
+        noRoom: noRoom === null ? null : readNoRoom(noRoom),
+      };
     }
     case SERVICE_KINDS.barrier: {
       const [term, id] = list(fields, 2);
@@ -188,6 +194,13 @@ function readService(kind: number, fields: unknown): PeerFrame {
     default:
       throw new MalformedBytesError(`no frame is of kind ${kind}`);
   }
+}
+
+function readNoRoom(value: unknown): NoRoom {
+  const [name, used, limit] = list(value, 3);
+  const resource = ROOM_RESOURCES.find((each) => each === name);
+  if (resource === undefined) throw new MalformedBytesError('no room for an unknown resource');
+  return { resource, used: whole(used), limit: whole(limit) };
 }
 
 function readHealth(fields: unknown): NodeHealth {

@@ -150,6 +150,7 @@ export class Claims {
     this.#history.ended(claim, cause, lateMs);
     this.#mark(claim);
     this.#claims.delete(claim.id);
+    this.#standing.occupancy.claimRemoved(claim.id, claim.holder);
     this.#queue.remove(claim);
     this.#detach(claim);
     this.#standing.keyChanged();
@@ -187,6 +188,7 @@ export class Claims {
   restore(claim: Claim): boolean {
     if (this.#claims.get(claim.id) !== undefined) return false;
     this.#claims.add(claim.id, claim);
+    this.#standing.occupancy.claimAdded(claim.id, claim.holder);
     if (claim.session === null) this.#queueUnlessPinned(claim);
     else claim.session.attach(claim.id);
     return true;
@@ -233,6 +235,7 @@ export class Claims {
   #begin(claim: Claim): void {
     this.#mark(claim);
     this.#claims.add(claim.id, claim);
+    this.#standing.occupancy.claimAdded(claim.id, claim.holder);
     this.#standing.keyChanged();
     this.#events.claim('claimed', claim, 0);
   }

@@ -48,8 +48,10 @@ export class KeySpace {
       record = { key, value, createRevision: index, modRevision: index, version: 1, lease: null, savedChecksum: null };
       this.#mark(record);
       this.#keys.add(key, record);
+      this.#standing.occupancy.keyAdded(key, value);
     } else {
       this.#mark(record);
+      this.#standing.occupancy.keyReplaced(record.value, value);
       record.value = value;
       record.modRevision = index;
       record.version += 1;
@@ -68,6 +70,7 @@ export class KeySpace {
     this.#events.deleted(record, cause);
     this.#attach(record, null);
     this.#keys.delete(key);
+    this.#standing.occupancy.keyRemoved(key, record.value);
     this.#standing.keyChanged();
     return true;
   }
@@ -90,6 +93,7 @@ export class KeySpace {
   restore(record: KeyRecord): boolean {
     if (this.#keys.get(record.key) !== undefined) return false;
     this.#keys.add(record.key, record);
+    this.#standing.occupancy.keyAdded(record.key, record.value);
     record.lease?.attach(record.key);
     return true;
   }

@@ -93,6 +93,7 @@ export class Lessor {
     const lease = new Lease(id, ttlMs, deadlineAfter(this.#standing.timeMs, ttlMs));
     this.changes.mark(id, null);
     this.#leases.set(id, lease);
+    this.#standing.occupancy.sessionAdded();
     this.#queue.add(lease);
     return lease;
   }
@@ -134,6 +135,7 @@ export class Lessor {
     assert(lease.attachedCount === 0, `lease ${lease.id} still has keys`);
     this.changes.mark(lease.id, lease.savedChecksum);
     this.#leases.delete(lease.id);
+    this.#standing.occupancy.sessionRemoved();
     this.#queue.remove(lease);
   }
 
@@ -141,6 +143,7 @@ export class Lessor {
   restore(lease: Lease): boolean {
     if (this.#leases.has(lease.id)) return false;
     this.#leases.set(lease.id, lease);
+    this.#standing.occupancy.sessionAdded();
     this.#queue.add(lease);
     return true;
   }

@@ -1,6 +1,7 @@
 // Where the state stands: the entry being applied, lease time, the revision of the last change of a key, and the last event.
 
 import { Changes, type Saved, type SavedChecksum } from './changes.ts';
+import { Occupancy } from './occupancy.ts';
 
 /** Shared by the parts of the state machine; moved only by it, and by `keyChanged`. */
 export class Standing implements Saved {
@@ -18,6 +19,8 @@ export class Standing implements Saved {
   savedChecksum: SavedChecksum = null;
   /** Holds one id at most, the empty one: this is a record of its own. */
   readonly changes = new Changes();
+  /** What the parts of the state machine contain; each part keeps its own numbers up to date. */
+  readonly occupancy = new Occupancy();
 
   /** Time, revision or the last event's id moves, or has never been saved. */
   mark(): void {

@@ -33,6 +33,8 @@ export type { ChangeSet } from './sections.ts';
  */
 export class StateMachine {
   readonly #standing = new Standing();
+  /** What the state contains, for quotas. Not to be changed. */
+  readonly occupancy = this.#standing.occupancy;
   readonly #queue = new ExpiryQueue();
   readonly #pins = new Pins();
   readonly #history = new History(this.#standing);

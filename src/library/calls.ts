@@ -13,6 +13,7 @@ import {
   LeaseError,
   LeaseExists,
   LeaseNotFound,
+  NoRoom,
   NotHeld,
   PreconditionFailed,
   Stopped,
@@ -151,6 +152,7 @@ export function abortable<Result>(
 /** A failure that is no outcome of the log, as an error. */
 export function failureError(failure: Failure): LeaseError {
   if (failure.code === 'stopping') return new Stopped(failure.detail);
+  if (failure.code === 'no-room') return new NoRoom(failure.detail, { ...failure.noRoom });
   return new Timeout(failure.detail, failure.definite);
 }
 

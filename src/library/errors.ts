@@ -15,6 +15,10 @@ export interface ErrorFacts {
   readonly failed?: Assertion;
   /** Revision of the key that a condition spoke of; null where there is no such key. */
   readonly modRevision?: number | null;
+  /** What there is no room for, how much of it is in use, and the quota. */
+  readonly resource?: string;
+  readonly used?: number;
+  readonly limit?: number;
   /** What brought it about. */
   readonly cause?: unknown;
 }
@@ -99,6 +103,14 @@ export class Stopped extends LeaseError {
   }
 }
 
+/** There is no room for more: a quota, the heap or a disk of the leader is full. Nothing was changed; `facts` name the resource. */
+export class NoRoom extends LeaseError {
+  override readonly name = 'NoRoom';
+  constructor(message: string, facts?: ErrorFacts) {
+    super('no-room', message, facts);
+  }
+}
+
 /** A plain duration was given for a claim that lives by a session. */
 export class Conflict extends LeaseError {
   override readonly name = 'Conflict';
@@ -171,6 +183,8 @@ export const isWaitCancelled = (error: unknown): boolean => hasCode(error, 'wait
 export const isBadArgument = (error: unknown): boolean => hasCode(error, 'invalid-argument');
 /** Whether the error is a {@link Stopped}, or wraps one. */
 export const isStopped = (error: unknown): boolean => hasCode(error, 'stopping');
+/** Whether the error is a {@link NoRoom}, or wraps one. */
+export const isNoRoom = (error: unknown): boolean => hasCode(error, 'no-room');
 /** Whether the error is an {@link AssertionFailed}, or wraps one. */
 export const isAssertionFailed = (error: unknown): boolean => hasCode(error, 'assertion-failed');
 /** Whether the error is a {@link NotPrimary}, or wraps one. */

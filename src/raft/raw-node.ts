@@ -226,6 +226,12 @@ export class RawNode {
     return log.committed < log.lastIndex();
   }
 
+  /** Whether the log holds committed entries that are not applied. */
+  get hasUnapplied(): boolean {
+    const { log } = this.#raft.state;
+    return log.applied < log.committed;
+  }
+
   /**
    * Whether this node leads and has not applied yet what is, or may be, a change of members. An owner that proposes nothing behind it
    * spares the member that goes entries that the others might never have.

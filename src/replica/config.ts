@@ -3,6 +3,7 @@ import type { TraceEvent } from '../raft/trace.ts';
 import type { NodeId } from '../raft/types.ts';
 import type { Alarm } from './alarms.ts';
 import type { HandoverReason, Vitals } from './leader-health.ts';
+import type { RoomLimits } from './room.ts';
 import type { Founder } from './roster.ts';
 
 export interface ReplicaLimits {
@@ -85,6 +86,8 @@ export interface ReplicaConfig {
   /** Least election timeout; each wait is drawn from [this, twice this). */
   readonly electionTimeoutMs: number;
   readonly limits?: Partial<ReplicaLimits>;
+  /** Quotas, in place of the usual ones. */
+  readonly room?: Partial<RoomLimits>;
   readonly trace?: (event: TraceEvent) => void;
   readonly onEvent?: (event: ReplicaEvent) => void;
   /** The node cannot go on (a failed disk, a refusal by the cluster). Called once; nothing is promised after it. */

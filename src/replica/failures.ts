@@ -1,4 +1,6 @@
 // What a request is told that the log did not decide: why it was not accepted, or why nobody can tell.
+import type { NoRoom } from '../env.ts';
+import { noRoomDetail } from './room.ts';
 import type { Failure } from './service.ts';
 
 /** Its state is not read yet. */
@@ -46,3 +48,8 @@ export const LAGGING: Failure = {
   code: 'no-leader',
   detail: 'This node is too far behind the leader to answer. Ask another one, or read with consistency=stale.',
 };
+
+/** The leader refused it before the log: a quota, its heap, or a disk is full. */
+export function noRoomFailure(noRoom: NoRoom): Failure {
+  return { definite: true, code: 'no-room', detail: noRoomDetail(noRoom), noRoom };
+}

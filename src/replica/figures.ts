@@ -1,9 +1,11 @@
 // What a node tells of itself in numbers, for whoever watches it. Collected when asked for: a node that nobody asks pays for counting alone.
+import type { NoRoom } from '../env.ts';
 import type { StateMachine } from '../lease/state-machine.ts';
 import type { Leadership } from './leadership.ts';
 import type { Loop } from './loop.ts';
 import type { PrimaryLessor } from './primary-lessor.ts';
 import type { Requests } from './requests.ts';
+import type { Room } from './room.ts';
 
 /** Counts are since the start of the process. */
 export interface Figures {
@@ -23,9 +25,11 @@ export interface Figures {
   readonly leaseTimeMs: number;
   /** As applied. Valid only during the call. */
   readonly state: StateMachine;
+  /** Each resource of this node with a known limit, as this node counts it. */
+  readonly room: readonly NoRoom[];
 }
 
-export function figuresOf(loop: Loop, leadership: Leadership, requests: Requests, lessor: PrimaryLessor): Figures {
+export function figuresOf(loop: Loop, leadership: Leadership, requests: Requests, lessor: PrimaryLessor, room: Room): Figures {
   const { raft, applier } = loop;
   const { role } = raft;
   const isLearner = role === 'follower' && raft.conf.learners.includes(raft.status().id);
@@ -39,5 +43,6 @@ export function figuresOf(loop: Loop, leadership: Leadership, requests: Requests
     isPrimary: lessor.isPrimary,
     leaseTimeMs: lessor.now(),
     state: applier.state,
+    room: room.usage(),
   };
 }

@@ -39,6 +39,7 @@ export class PeerInputs {
   ) {
     this.#env = env;
     this.health = new PeerHealth(env.clock, env.transport, localHealth);
+    parts.proposals.room.watchPeers(this.health);
     this.#loop = loop;
     this.#view = view;
     this.#leadership = leadership;
@@ -75,7 +76,7 @@ export class PeerInputs {
         this.#parts.proposals.takePassed(from, frame.term, frame.commands);
         return;
       case 'refuse':
-        this.#requests.refused(frame.sequences);
+        this.#requests.refused(frame.sequences, frame.noRoom);
         return;
       case 'barrier':
         this.#leadership.notice();

@@ -1,14 +1,17 @@
 // Brings requests to where they can be proposed: into the log here when this node leads, else to the leader, once.
-import type { Clock, Env, Transport } from '../env.ts';
+import type { Clock, Env, NoRoom, RoomResource, Transport } from '../env.ts';
 import type { RawNode } from '../raft/raw-node.ts';
 import { NONE, type NodeId, type Term } from '../raft/types.ts';
+import type { Alarms } from './alarms.ts';
 import type { ClusterView } from './cluster-view.ts';
-import type { ReplicaLimits } from './config.ts';
-import { stampTime } from './envelope.ts';
+import type { ReplicaConfig, ReplicaLimits } from './config.ts';
+import { open, stampTime } from './envelope.ts';
 import { Inbox } from './inbox.ts';
 import type { LogWriter } from './log-writer.ts';
+import type { Loop } from './loop.ts';
 import type { PrimaryLessor } from './primary-lessor.ts';
 import type { Requests } from './requests.ts';
+import { DEFAULT_ROOM, Room } from './room.ts';
 
 export class Proposals {
   readonly #raft: RawNode;
@@ -21,31 +24,39 @@ export class Proposals {
   readonly #clock: Pick<Clock, 'now'>;
   readonly #wake: () => void;
   readonly #inbox: Inbox;
+  readonly #self: NodeId;
+  readonly room: Room;
 
   constructor(
-    raft: RawNode,
-    writer: LogWriter,
+    env: Env,
+    loop: Loop,
     requests: Requests,
+    config: ReplicaConfig,
     limits: ReplicaLimits,
-    { transport, clock }: Pick<Env, 'transport' | 'clock'>,
     view: ClusterView,
     lessor: PrimaryLessor,
-    wake: () => void,
+    alarms: Alarms,
   ) {
-    this.#raft = raft;
-    this.#writer = writer;
+    this.#raft = loop.raft;
+    this.#writer = loop.writer;
     this.#requests = requests;
     this.#limits = limits;
-    this.#transport = transport;
+    this.#transport = env.transport;
     this.#view = view;
     this.#lessor = lessor;
-    this.#clock = clock;
-    this.#wake = wake;
+    this.#clock = env.clock;
+    this.#wake = () => loop.wake();
     this.#inbox = new Inbox(limits.maxInboxRequests);
+    this.#self = config.node;
+    this.room = new Room({ ...DEFAULT_ROOM, ...config.room }, env.room ?? null, limits, env, alarms, {
+      state: () => loop.applier.state,
+      peers: () => loop.raft.conf.voters.filter((node) => node !== config.node),
+    });
   }
 
   /** Once a turn: what waits goes on its way if it can. */
   pass(): void {
+    this.room.look();
     const { role, leader } = this.#raft;
     if (role === 'leader') this.#propose();
     else if (leader !== NONE && this.#requests.hasUnsent && this.#view.isReachable(leader)) this.#forward(leader);
@@ -55,7 +66,7 @@ export class Proposals {
   takePassed(from: NodeId, term: Term, envelopes: readonly Uint8Array[]): void {
     if (this.#raft.role !== 'leader' || term !== this.#raft.term) return;
     const refused = this.#inbox.add(from, envelopes);
-    if (refused.length > 0) this.#transport.send(from, { kind: 'refuse', term, sequences: refused, code: 'overloaded' });
+    if (refused.length > 0) this.#transport.send(from, { kind: 'refuse', term, sequences: refused, noRoom: null });
     this.#wake();
   }
 
@@ -90,9 +101,20 @@ export class Proposals {
     const { hasExpiry } = this.#lessor;
     if (this.#inbox.isEmpty && !this.#requests.hasUnsent && !hasExpiry) return;
     if (this.#writer.isWriting || raft.hasUncommitted || raft.mayBeChangingMembers) return;
+    const isNear = this.room.isNear;
+    if (isNear && raft.hasUnapplied) {
+      // Requests are compared with the state, so that must be up to date. It is, in one of the next turns.
+      this.#wake();
+      return;
+    }
     const { maxBatchRequests, maxBatchBytes } = this.#limits;
-    const own = this.#requests.takeUnsent(this.#raft.term, maxBatchRequests, maxBatchBytes);
-    const passed = this.#inbox.take(maxBatchRequests, maxBatchBytes);
+    let own = this.#requests.takeUnsent(this.#raft.term, maxBatchRequests, maxBatchBytes);
+    let passed = this.#inbox.take(maxBatchRequests, maxBatchBytes);
+    if (isNear) {
+      this.room.begin();
+      own = this.#admit(own);
+      passed = this.#admit(passed);
+    }
     const expiry = hasExpiry ? this.#takeExpiry() : null;
     const batch = expiry === null ? [...own, ...passed] : [...own, ...passed, expiry];
     if (batch.length === 0) return;
@@ -111,6 +133,28 @@ export class Proposals {
   #takeExpiry(): Uint8Array | null {
     const taken = this.#lessor.takeExpiry(this.#requests.hasUnsent || !this.#inbox.isEmpty);
     return taken === null ? null : this.#requests.addSent(taken.command, this.#clock.now(), this.#raft.term, taken.done);
+  }
+
+  /** The requests for which there is room. Those who sent the others are told that these never enter the log. */
+  #admit(envelopes: readonly Uint8Array[]): Uint8Array[] {
+    const refused = new Map<string, { readonly node: NodeId; readonly noRoom: NoRoom; readonly sequences: number[] }>();
+    const admitted = envelopes.filter((envelope) => {
+      const noRoom = this.room.refusal(envelope);
+      const header = noRoom === null ? null : open(envelope);
+      if (noRoom === null || header === null) return true;
+      const { node, sequence } = header;
+      const name: `${NodeId} ${RoomResource}` = `${node} ${noRoom.resource}`;
+      const others = refused.get(name);
+      if (others === undefined) refused.set(name, { node, noRoom, sequences: [sequence] });
+      else others.sequences.push(sequence);
+      return false;
+    });
+    const { term } = this.#raft;
+    for (const { node, noRoom, sequences } of refused.values()) {
+      if (node === this.#self) this.#requests.refused(sequences, noRoom);
+      else this.#transport.send(node, { kind: 'refuse', term, sequences, noRoom });
+    }
+    return admitted;
   }
 
   #forward(leader: NodeId): void {

@@ -41,7 +41,7 @@ export class Replica implements Service {
   readonly events: EventLog;
   readonly founders: Founders;
   readonly alarms: Alarms;
-  readonly figures = (): Figures => figuresOf(this.#loop, this.#leadership, this.#requests, this.#lessor);
+  readonly figures = (): Figures => figuresOf(this.#loop, this.#leadership, this.#requests, this.#lessor, this.#proposals.room);
   readonly #lessor: PrimaryLessor;
   readonly #transfers: Transfers;
   readonly #membership: Membership;
@@ -92,7 +92,7 @@ export class Replica implements Service {
     this.#lessor = new PrimaryLessor(env.clock, lessorHost, config.electionTimeoutMs, this.#limits.maxExpiryBatch);
     const judge = { lessor: this.#lessor, view: this.#view, propose };
     this.#waiting = new Waiting(env.clock, life, this, judge, Math.ceil(config.electionTimeoutMs / config.heartbeatMs));
-    this.#proposals = new Proposals(raft, this.#loop.writer, this.#requests, this.#limits, env, this.#view, this.#lessor, wake);
+    this.#proposals = new Proposals(env, this.#loop, this.#requests, config, this.#limits, this.#view, this.#lessor, this.alarms);
     this.#barriers = new Barriers(raft, env.transport, this.#lessor);
     this.#reads = new Reads(life.incarnation, {
       requestBarrier: (id) => this.#barriers.ask(id),
@@ -116,7 +116,7 @@ export class Replica implements Service {
     this.#leadership = new Leadership(env, this.#loop, this.#view, config, parts);
     this.#health = new NodeHealthMonitor(env.clock, config, this.#loop, this.#view, this.alarms);
     this.#peers = new PeerInputs(env, this.#loop, this.#view, this.#leadership, this.#requests, parts, () =>
-      this.#health.local(0, this.#phase !== 'running'),
+      this.#health.local(this.#proposals.room.freeBytes, this.#phase !== 'running'),
     );
     this.#ticks = new Ticks(env.clock, config, this.#limits, {
       ...{ loop: this.#loop, lessor: this.#lessor, waiting: this.#waiting, requests: this.#requests, reads: this.#reads },

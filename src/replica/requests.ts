@@ -1,11 +1,11 @@
 // The requests that this node has taken and not yet answered, and what is known of each one's fate.
-import type { Codec } from '../env.ts';
+import type { Codec, NoRoom } from '../env.ts';
 import { toTuple } from '../lease/command-codec.ts';
 import type { Command } from '../lease/commands.ts';
 import type { Outcome } from '../lease/outcomes.ts';
 import type { Term } from '../raft/types.ts';
 import { type Origin, open, reseal, seal } from './envelope.ts';
-import { LEADER_CHANGED, LEADER_OVERLOADED, NO_LEADER, UNKNOWN } from './failures.ts';
+import { LEADER_CHANGED, LEADER_OVERLOADED, NO_LEADER, noRoomFailure, UNKNOWN } from './failures.ts';
 import { appliedAs, type Failure, type Settled } from './service.ts';
 
 interface PendingRequest {
@@ -102,11 +102,10 @@ export class Requests {
     return true;
   }
 
-  /** The leader says that it did not and will not propose these. */
-  refused(sequences: readonly number[]): void {
-    for (const sequence of sequences) {
-      this.#fail(sequence, LEADER_OVERLOADED);
-    }
+  /** The leader did not and will not propose these: it is overloaded, or there is no room for them. */
+  refused(sequences: readonly number[], noRoom: NoRoom | null): void {
+    const failure = noRoom === null ? LEADER_OVERLOADED : noRoomFailure(noRoom);
+    for (const sequence of sequences) this.#fail(sequence, failure);
   }
 
   /**

@@ -1,4 +1,5 @@
 // What the ways in (HTTP, library) call: one method to change, one to read, and the cluster's own affairs.
+import type { NoRoom } from '../env.ts';
 import type { ClaimCommand, Command, LeaseKey } from '../lease/commands.ts';
 import type { Outcome } from '../lease/outcomes.ts';
 import type { StateMachine } from '../lease/state-machine.ts';
@@ -10,6 +11,8 @@ import type { Figures } from './figures.ts';
 export type Failure =
   /** Surely never entered the log. */
   | { readonly definite: true; readonly code: 'no-leader' | 'stopping' | 'overloaded'; readonly detail: string }
+  /** Refused by the leader before the log, because there is no room. */
+  | { readonly definite: true; readonly code: 'no-room'; readonly detail: string; readonly noRoom: NoRoom }
   /** It may or may not be applied. */
   | { readonly definite: false; readonly code: 'outcome-unknown'; readonly detail: string };
 

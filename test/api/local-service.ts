@@ -202,6 +202,7 @@ export class LocalService implements Service {
       isPrimary: true,
       leaseTimeMs: this.#nowMs,
       state: this.#state,
+      room: [{ resource: 'claims', used: 3, limit: 10 }],
     };
   }
 

@@ -85,7 +85,9 @@ describe.each([
   ['node', NODE_SETTINGS, { id: 'n1', http: 'h:1', peer: 'h:2', members: 'n1=h:2', join: 'http://h:3', data: 'd' }],
   ['cluster', CLUSTER_SETTINGS, { nodes: '5', data: 'd', httpPort: '8801', peerPort: '8901' }],
 ] as const)('every setting of %s', (command, table, own) => {
-  const texts = { ...own, heartbeat: '60ms', electionTimeout: '700ms', logFormat: 'json', logLevel: 'warn' } as const;
+  const room = { maxClaims: '10', maxKeys: '11', maxSessions: '12', maxState: '1MiB', namespaceShare: '20%' } as const;
+  const disk = { diskReserve: '3MiB', ballast: '2KiB' } as const;
+  const texts = { ...own, heartbeat: '60ms', electionTimeout: '700ms', ...room, ...disk, logFormat: 'json', logLevel: 'warn' } as const;
   const names = Object.keys(table);
 
   test('has a value to be tried with', () => expect(Object.keys(texts).sort()).toEqual([...names].sort()));
@@ -226,6 +228,15 @@ describe('config print', () => {
       { setting: 'data', value: '/var/lib/leasehold', source: 'file', name: `${path}: data` },
       { setting: 'heartbeat', value: '60', source: 'file', name: `${path}: heartbeat` },
       { setting: 'election-timeout', value: '500ms', source: 'default', name: null },
+      ...[
+        ['max-claims', '1000000'],
+        ['max-keys', '1000000'],
+        ['max-sessions', '1000000'],
+        ['max-state', '1GiB'],
+        ['namespace-share', '50%'],
+        ['disk-reserve', '256MiB'],
+        ['ballast', '64MiB'],
+      ].map(([setting, value]) => ({ setting, value, source: 'default', name: null })),
       { setting: 'log-format', value: 'text', source: 'default', name: null },
       { setting: 'log-level', value: 'info', source: 'default', name: null },
       { setting: 'config', value: path, source: 'flag', name: '--config' },

@@ -1,6 +1,17 @@
 // What people may write for durations, addresses, members, leases and endpoints.
 import { describe, expect, test } from 'vitest';
-import { address, durationMs, endpoints, integerIn, leaseName, members, modelName, UsageError } from '../../src/cli/values.ts';
+import {
+  address,
+  byteSize,
+  durationMs,
+  endpoints,
+  integerIn,
+  leaseName,
+  members,
+  modelName,
+  percent,
+  UsageError,
+} from '../../src/cli/values.ts';
 import { addressText } from '../../src/config.ts';
 
 test.each([
@@ -23,6 +34,13 @@ test.each(['', 's', '15x', '-1s', '1e3', '15 s', '1s2', '9007199254740992', '999
     expect(() => durationMs(text)).toThrow(UsageError);
   },
 );
+
+test('a size has a binary unit or none, and a share is a percentage', () => {
+  expect(['0', '512', '64KiB', '256MiB', '1GiB', '2TiB'].map(byteSize)).toEqual([0, 512, 2 ** 16, 2 ** 28, 2 ** 30, 2 ** 41]);
+  for (const text of ['', 'MiB', '1MB', '-1', '1.5GiB', '1 GiB', '9999999999TiB', '0x10']) expect(() => byteSize(text)).toThrow(UsageError);
+  expect(['1%', '50%', '100%'].map(percent)).toEqual([0.01, 0.5, 1]);
+  for (const text of ['', '0%', '101%', '50', '0.5', '-5%', '5 %']) expect(() => percent(text)).toThrow(UsageError);
+});
 
 describe('addresses', () => {
   test.each([

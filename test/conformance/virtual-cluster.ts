@@ -1,11 +1,12 @@
 // Three real replicas in virtual time, with logs in memory, a network that can be cut and disks that can be held up.
 
-import type { PeerFrame, PeerInfo, Transport, TransportEvents } from '../../src/env.ts';
+import type { PeerFrame, PeerInfo, RoomProbe, Transport, TransportEvents } from '../../src/env.ts';
 import { ManualClock, MemoryDisk } from '../../src/index.ts';
 import { checksum, codec } from '../../src/io/codec.ts';
 import { MemoryLogStore } from '../../src/io/memory-log-store.ts';
 import { type Embedded, embed } from '../../src/library/embedded.ts';
 import { Replica } from '../../src/replica/replica.ts';
+import type { RoomLimits } from '../../src/replica/room.ts';
 import { SeededRandom } from '../sim/random.ts';
 
 const IDS = [1, 2, 3] as const;
@@ -15,6 +16,12 @@ const FRAME_MS = 1;
 /** The least election timeout of its nodes, in milliseconds. */
 export const ELECTION_MS = 500;
 
+/** What its nodes are given beside the usual. */
+export interface VirtualOptions {
+  readonly room?: Partial<RoomLimits>;
+  readonly probe?: (node: number) => RoomProbe;
+}
+
 export class VirtualNode {
   readonly id: number;
   readonly replica: Replica;
@@ -22,7 +29,7 @@ export class VirtualNode {
   readonly #held: (() => void)[];
   #stalled: boolean;
 
-  constructor(id: number, cluster: VirtualCluster, transport: Transport) {
+  constructor(id: number, cluster: VirtualCluster, transport: Transport, options: VirtualOptions) {
     this.id = id;
     const held: (() => void)[] = [];
     this.#held = held;
@@ -34,7 +41,7 @@ export class VirtualNode {
       else clock.soon(run);
     });
     this.replica = new Replica(
-      { clock, random, store, transport, codec, checksum },
+      { clock, random, store, transport, codec, checksum, ...(options.probe === undefined ? {} : { room: options.probe(id) }) },
       {
         node: id,
         name: `n${id}`,
@@ -42,6 +49,7 @@ export class VirtualNode {
         disk: `disk-${id}`,
         founders: IDS.map((node) => ({ node, name: `n${node}`, peer: '' })),
         heartbeatMs: 50,
+        room: options.room ?? {},
         electionTimeoutMs: ELECTION_MS,
         onFatal: (error) => {
           throw error;
@@ -73,12 +81,12 @@ export class VirtualCluster {
   readonly #events = new Map<number, TransportEvents>();
   readonly #cut = new Set<number>();
 
-  private constructor() {
-    this.nodes = IDS.map((id) => new VirtualNode(id, this, this.#transport(id)));
+  private constructor(options: VirtualOptions) {
+    this.nodes = IDS.map((id) => new VirtualNode(id, this, this.#transport(id), options));
   }
 
-  static async start(): Promise<VirtualCluster> {
-    const cluster = new VirtualCluster();
+  static async start(options: VirtualOptions = {}): Promise<VirtualCluster> {
+    const cluster = new VirtualCluster(options);
     for (const { replica } of cluster.nodes) {
       await new Promise<void>((resolve, reject) => replica.start((error) => (error === undefined ? resolve() : reject(error))));
     }

@@ -108,7 +108,8 @@ export function everyFrame(from: NodeId, to: NodeId): PeerFrame[] {
     { kind: 'raft', message: { kind: 'read-index', ...addressed, context: 77 } },
     { kind: 'raft', message: { kind: 'read-index-response', ...addressed, index: 12, context: 77 } },
     { kind: 'forward', term: 7, commands: [data, new Uint8Array(0)] },
-    { kind: 'refuse', term: 7, sequences: [1, 2, 2 ** 45], code: 'overloaded' },
+    { kind: 'refuse', term: 7, sequences: [1, 2, 2 ** 45], noRoom: null },
+    { kind: 'refuse', term: 7, sequences: [3], noRoom: { resource: 'claims', used: 11, limit: 10 } },
     { kind: 'barrier', term: 7, id: 3 },
     { kind: 'barrier-reply', id: 3, index: 12, timeMs: 12_345.5 },
     {

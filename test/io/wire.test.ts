@@ -1,7 +1,7 @@
 // Every frame survives its bytes; whatever an honest peer cannot have sent throws and nothing else.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { ImageMeta, PeerFrame } from '../../src/env.ts';
+import { type ImageMeta, type PeerFrame, ROOM_RESOURCES } from '../../src/env.ts';
 import { codec } from '../../src/io/codec.ts';
 import { FRAME_HEAD_BYTES } from '../../src/io/frame.ts';
 import { Wire } from '../../src/io/wire.ts';
@@ -85,7 +85,7 @@ const frames: fc.Arbitrary<PeerFrame> = fc.oneof(
     kind: fc.constant('refuse' as const),
     term: whole,
     sequences: fc.array(whole, { maxLength: 10 }),
-    code: fc.constant('overloaded' as const),
+    noRoom: fc.option(fc.record({ resource: fc.constantFrom(...ROOM_RESOURCES), used: whole, limit: whole })),
   }),
   fc.record({ kind: fc.constant('barrier' as const), term: whole, id: whole }),
   fc.record({
@@ -207,7 +207,7 @@ const ROSTER = Uint8Array.of(1);
 test('fields of the wrong shape are refused', () => {
   const good: [number, unknown[]][] = [
     [16, [1, [Uint8Array.of(1)]]],
-    [17, [1, [2], 'overloaded']],
+    [17, [1, [2], ['claims', 2, 3]]],
     [18, [1, 2]],
     [19, [1, 2, 3.5]],
     [20, [1, 2, 3, [['a', null]], [1, 2, [[1], [], [], [], false], ROSTER, 3, 4]]],
@@ -250,6 +250,7 @@ test('fields of the wrong shape are refused', () => {
     replaced(16, 0, value);
   }
   for (const value of [[1], ['text'], [null], 'text', null, 7]) replaced(16, 1, value);
+  for (const value of [['room', 2, 3], ['claims', -1, 3], ['claims', 2, 'x'], ['claims', 2], [], 'overloaded', 7]) replaced(17, 2, value);
   for (const value of [['x'], [[1, null]], [['a', 'b']], [['a', null, null]], 7]) replaced(20, 3, value);
   for (const value of [
     [1, 2, [[2, 1], [], [], [], false], ROSTER, 3, 4],

@@ -6,6 +6,7 @@ const REQUESTS = 'replica/requests.test.ts';
 const READS = 'replica/reads.test.ts';
 const INBOX = 'replica/inbox.test.ts';
 const APPLIER = 'replica/applier.test.ts';
+const ROOM = 'replica/room.test.ts';
 const WHOLE = 'replica/whole-node.test.ts';
 const SIM = 'sim/sim.test.ts | keeps all properties with seeds';
 
@@ -213,6 +214,41 @@ const FAULTS: readonly Fault[] = [
     find: 'encoded === null && savedChecksum === null',
     replace: 'encoded === null && (savedChecksum ?? 0) === 0',
     suites: ['replica/state-saver.test.ts | checksum'],
+  },
+  {
+    title: 'a quota refuses a renewal (P16)',
+    file: 'replica/growth.ts',
+    find: "    case 'grant':\n",
+    replace: "    case 'renew':\n    case 'grant':\n",
+    suites: [ROOM],
+  },
+  {
+    title: 'a quota refuses a claim by the present holder',
+    file: 'replica/growth.ts',
+    find: 'claim.holder === command.holder || ',
+    replace: '',
+    suites: [ROOM],
+  },
+  {
+    title: 'quotas are not compared with what the same batch adds',
+    file: 'replica/room.ts',
+    find: 'if (refusal === null) this.#add(growth);',
+    replace: '',
+    suites: [ROOM],
+  },
+  {
+    title: 'a condition clears as soon as less than the limit is in use',
+    file: 'replica/room.ts',
+    find: 'this.isFull ? used > clearsAt : used >= limit',
+    replace: 'used >= limit',
+    suites: [ROOM],
+  },
+  {
+    title: 'what a quota refuses is proposed all the same',
+    file: 'replica/proposals.ts',
+    find: 'else others.sequences.push(sequence);\n      return false;',
+    replace: 'else others.sequences.push(sequence);\n      return true;',
+    suites: [ROOM],
   },
 ];
 

@@ -134,8 +134,16 @@ describe('a request', () => {
   test('refused by the leader is overloaded, definitely', () => {
     add();
     send(1);
-    requests.refused([1, 77]);
+    requests.refused([1, 77], null);
     expect(settled).toMatchObject([{ failure: { definite: true, code: 'overloaded' } }]);
+  });
+
+  test('that the leader has no room for is not accepted, with the resource', () => {
+    add();
+    send(1);
+    const noRoom = { resource: 'keys', used: 10, limit: 10 } as const;
+    requests.refused([1], noRoom);
+    expect(settled).toMatchObject([{ failure: { definite: true, code: 'no-room', noRoom } }]);
   });
 
   test('that stands in a log when the node stops is unknown, any other surely did nothing', () => {
