@@ -114,7 +114,13 @@ const MEANINGS: Readonly<Record<string, string | readonly { readonly beside?: st
   title: 'The code in words, the same for each code.',
   detail: 'What was wrong with this request, for people. May change; programs look at the code.',
   code: 'What went wrong, under a stable name.',
-  failed: 'The assertion that does not hold, as it was given.',
+  failed: [
+    { beside: 'checks', text: 'The names of the checks that failed.' },
+    { text: 'The assertion that does not hold, as it was given.' },
+  ],
+  checks: 'With ?verbose, all checks: stopping, disk, applied, divergence, and read.',
+  name: 'Of the check.',
+  ok: 'Whether the check passed; null if the answer did not wait for it.',
 };
 
 /** What a field means that stands among `siblings`. Throws for one that nobody has described, so that no document goes out with it. */

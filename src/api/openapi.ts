@@ -32,6 +32,7 @@ const QUERY: Readonly<Record<string, { readonly description: string; readonly sc
   namespace: { description: 'Only claims of this namespace.', schema: { type: 'string', format: 'name' } },
   model: { description: 'Only claims of this model.', schema: { type: 'string', format: 'name' } },
   lease: { description: 'Only claims on leases of this name.', schema: { type: 'string', format: 'name' } },
+  verbose: { description: 'Lists all checks. Takes no value.', schema: { type: 'string', enum: ['', 'true'] } },
   force: { description: 'Skips what guards availability.', schema: { type: 'string', enum: ['true', 'false'] } },
 };
 
@@ -99,9 +100,7 @@ export class OpenApi {
       // A route that looks at the body before its schema does so to let it be absent.
       ...(schema?.body === undefined ? {} : { requestBody: { required: preValidation === undefined, content: json(schema.body) } }),
       responses: {
-        ...(answers.length > 0
-          ? Object.fromEntries(answers.map(([status, shape]) => [status, { description: 'Done.', content: json(shape) }]))
-          : plain(name)),
+        ...(answers.length > 0 ? Object.fromEntries(answers.map(([status, shape]) => [status, answerOf(status, shape)])) : plain(name)),
         default: { $ref: '#/components/responses/Problem' },
       },
     };
@@ -161,6 +160,11 @@ function plain(name: string): Json {
   if (mediaType !== undefined) return { 200: { description: 'Done.', content: { [mediaType]: { schema: { type: 'string' } } } } };
   if (name === 'openapi') return { 200: { description: 'Done.', content: json({ type: 'object' }) } };
   return { 204: { description: 'Done.' } };
+}
+
+function answerOf(status: string, shape: unknown): Json {
+  if (Number(status) < 400) return { description: 'Done.', content: json(shape) };
+  return { description: 'Why not, under a stable code.', content: { [PROBLEM_MEDIA_TYPE]: { schema: shape } } };
 }
 
 function json(schema: unknown): Json {

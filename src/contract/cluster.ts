@@ -90,5 +90,26 @@ export const MemberReply = Type.Object({
 /** Static side of {@link MemberReply}. */
 export type MemberReply = Static<typeof MemberReply>;
 
-/** Answer of `/livez` and `/readyz`. */
+/** Answer of `/livez`. */
 export const HealthReply = Type.Object({ status: Type.Literal('ok') });
+
+/** One check of `/readyz?verbose`; `ok` is null if the answer did not wait for it. */
+const CheckShape = Type.Object({ name: Type.String(), ok: Type.Unsafe<boolean | null>({ type: ['boolean', 'null'] }) });
+
+/** Answer of `/readyz` by a node that is ready. `checks` are there with `?verbose`. */
+export const ReadyReply = Type.Object({ status: Type.Literal('ok'), checks: Type.Optional(Type.Array(CheckShape)) });
+/** Static side of {@link ReadyReply}. */
+export type ReadyReply = Static<typeof ReadyReply>;
+
+/** Answer of `/readyz` by a node that is not ready: a problem that names the checks that failed. */
+export const NotReadyReply = Type.Object({
+  type: Type.String(),
+  title: Type.String(),
+  status: Count,
+  detail: Type.String(),
+  code: Type.String(),
+  failed: Type.Array(Type.String()),
+  checks: Type.Optional(Type.Array(CheckShape)),
+});
+/** Static side of {@link NotReadyReply}. */
+export type NotReadyReply = Static<typeof NotReadyReply>;

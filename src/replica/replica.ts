@@ -22,7 +22,7 @@ import { PrimaryLessor } from './primary-lessor.ts';
 import { Proposals } from './proposals.ts';
 import { type ReadAnswer, Reads } from './reads.ts';
 import { Requests } from './requests.ts';
-import type { ClusterStatus, Failure, Founders, MemberChange, MemberResult, Service, Settled } from './service.ts';
+import type { ClusterStatus, Failure, Founders, MemberChange, MemberResult, NodeCondition, Service, Settled } from './service.ts';
 import { Ticks } from './ticks.ts';
 import { type TransferResult, Transfers } from './transfers.ts';
 import { Waiting } from './waiting.ts';
@@ -243,6 +243,11 @@ export class Replica implements Service {
       (node) => this.#loop.snapshotProgress(node),
       (node) => this.#health.alarmsOf(node, this.#peers.health),
     );
+  }
+
+  condition(): NodeCondition {
+    const { commit, applied } = this.#loop.raft.status();
+    return { isStopping: this.#phase !== 'running', syncPendingMs: this.#health.syncPendingMs, applyLag: commit - applied };
   }
 
   transfer(to: string | null, done: (result: TransferResult) => void): void {

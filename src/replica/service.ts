@@ -78,6 +78,16 @@ export interface ClusterStatus {
   readonly alarms: readonly Alarm[];
 }
 
+/** How a node is, by its own account. */
+export interface NodeCondition {
+  /** Whether it was told to stop. */
+  readonly isStopping: boolean;
+  /** Age of its oldest unfinished sync, in milliseconds. */
+  readonly syncPendingMs: number;
+  /** How far the applied index lies behind the commit index. */
+  readonly applyLag: number;
+}
+
 /** A change of members. `force` skips what guards the availability of the cluster, never what guards its safety. */
 export type MemberChange =
   | {
@@ -150,6 +160,8 @@ export interface Service {
    */
   waitVacant(key: LeaseKey, vacant: (index: number) => void, failed: (failure: Failure) => void): () => void;
   status(): ClusterStatus;
+  /** What the readiness of this node depends on beside a read: cheap enough for every probe. */
+  condition(): NodeCondition;
   /** What this node tells of itself in numbers. */
   figures(): Figures;
   /** Hands leadership to `to`, or to the best follower when null. `ok` once another node leads. */

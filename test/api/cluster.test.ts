@@ -1,5 +1,5 @@
 // The cluster's own affairs over HTTP: status, transfer and health; and what a fault of ours looks like.
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ClusterReply } from '../../src/contract/cluster.ts';
 import { ALARMS } from '../../src/replica/alarms.ts';
 import { start } from './harness.ts';
@@ -98,6 +98,57 @@ test('a node lives without a leader, but is not ready', async () => {
   service.failure = { definite: true, code: 'overloaded', detail: 'too much' };
   expect(await call('GET', '/livez')).toMatchObject({ status: 200, body: { status: 'ok' } });
   expect(await call('GET', '/readyz')).toMatchObject({ status: 503, body: { code: 'no-leader' }, headers: { 'retry-after': '1' } });
+});
+
+describe('readiness', () => {
+  const CHECKS = ['stopping', 'disk', 'applied', 'divergence', 'read'];
+  const verbose = (failed: string, read: boolean | null) =>
+    CHECKS.map((name) => ({ name, ok: name === failed ? false : name === 'read' ? read : true }));
+
+  test('a node is ready if and only if every check passes; verbose lists them all', async () => {
+    const { call, service } = start();
+    expect((await call('GET', '/readyz?verbose')).body).toEqual({ status: 'ok', checks: verbose('', true) });
+    const { conditionNow } = service;
+    const faults: [string, () => void, () => void][] = [
+      ['stopping', () => Object.assign(conditionNow, { isStopping: true }), () => Object.assign(conditionNow, { isStopping: false })],
+      ['disk', () => Object.assign(conditionNow, { syncPendingMs: 1_000 }), () => Object.assign(conditionNow, { syncPendingMs: 999 })],
+      ['applied', () => Object.assign(conditionNow, { applyLag: 2_001 }), () => Object.assign(conditionNow, { applyLag: 2_000 })],
+      ['divergence', () => service.alarms.set('divergence', true), () => service.alarms.set('divergence', false)],
+    ];
+    for (const [name, begin, end] of faults) {
+      begin();
+      const answer = await call('GET', '/readyz');
+      expect(answer).toMatchObject({
+        status: 503,
+        body: { code: name === 'stopping' ? 'stopping' : 'no-leader', failed: [name] },
+        headers: { 'content-type': 'application/problem+json', 'retry-after': '1' },
+      });
+      expect(answer.body).not.toHaveProperty('checks');
+      expect((await call('GET', '/readyz?verbose')).body).toMatchObject({ failed: [name], checks: verbose(name, null) });
+      expect((await call('GET', '/livez')).status).toBe(200);
+      end();
+      expect((await call('GET', '/readyz')).status).toBe(200);
+    }
+    service.failure = { definite: true, code: 'no-leader', detail: 'none' };
+    expect((await call('GET', '/readyz?verbose')).body).toMatchObject({ failed: ['read'], checks: verbose('read', false) });
+  });
+
+  test('a disk that begins to hang while the barrier is awaited is told at once, not after a second', async () => {
+    const { call, service } = start();
+    service.read = () => {};
+    setTimeout(() => Object.assign(service.conditionNow, { syncPendingMs: 1_200 }), 50);
+    // After a second the barrier would have failed as well.
+    expect((await call('GET', '/readyz')).body).toMatchObject({ failed: ['disk'] });
+  });
+
+  test.each(['/readyz?verbos', '/readyz?verbose=no', '/readyz?verbose&verbose', '/livez?verbose', '/livez?x=1'])(
+    '%s is answered 400 with what is wrong',
+    async (url) => {
+      const answer = await start().call('GET', url);
+      expect(answer).toMatchObject({ status: 400, body: { code: 'invalid-argument' } });
+      expect(answer.body.detail).toContain('verbos'.slice(0, url.includes('verbos') ? 6 : 0));
+    },
+  );
 });
 
 test('a node whose barrier takes more than a second is not ready, and a late answer does no harm', async () => {

@@ -15,6 +15,7 @@ import {
   type Founders,
   type MemberChange,
   type MemberResult,
+  type NodeCondition,
   type ReadResult,
   type Service,
   type Settled,
@@ -204,6 +205,13 @@ export class LocalService implements Service {
       state: this.#state,
       room: [{ resource: 'claims', used: 3, limit: 10 }],
     };
+  }
+
+  /** What {@link condition} tells. */
+  readonly conditionNow = { isStopping: false, syncPendingMs: 0, applyLag: 0 };
+
+  condition(): NodeCondition {
+    return this.conditionNow;
   }
 
   transfer(to: string | null, done: (result: TransferResult) => void): void {
