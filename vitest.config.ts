@@ -17,6 +17,8 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
+          // Hundreds of nodes are started: a ballast of the usual size for each would take the disk from all.
+          env: { LEASEHOLD_BALLAST: '64KiB' },
           include: ['test/{conformance,e2e,examples}/**/*.test.ts'],
           // Processes with real timers share the cores; side by side they would take each other's time.
           fileParallelism: false,

@@ -51,6 +51,7 @@ export interface RoomSettings {
   readonly maxStateBytes: number;
   readonly namespaceShare: number;
   readonly diskReserveBytes: number;
+  /** Size of a file that is deleted when the disk is full. Absent or 0: no such file. */
   readonly ballastBytes: number;
 }
 

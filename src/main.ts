@@ -4,11 +4,14 @@ import { createServer } from './api/server.ts';
 import { addressText, type NodeConfig } from './config.ts';
 import { checkFlags, type Enrolment, enrol } from './enrolment.ts';
 import type { Env, LogStore } from './env.ts';
+import { dropBallast } from './io/ballast.ts';
 import { realClock } from './io/clock.ts';
 import { checksum, codec } from './io/codec.ts';
+import { isFull } from './io/data-directory-error.ts';
 import { openLogStore } from './io/log-store.ts';
 import { LoopDelay } from './io/loop-delay.ts';
 import { realRandom } from './io/random.ts';
+import { checkStartSpace, RealRoomProbe, type RoomProbeOptions } from './io/room-probe.ts';
 import { openTransport } from './io/transport.ts';
 import { TRANSPORT_LIMITS } from './io/transport-limits.ts';
 import { type Embedded, embed } from './library/embedded.ts';
@@ -17,6 +20,7 @@ import { isTold, type Log, type LogFields, type LogLevel } from './log.ts';
 import type { ReplicaEvent } from './replica/config.ts';
 import { decodePuts } from './replica/member-codec.ts';
 import { Replica } from './replica/replica.ts';
+import { DEFAULT_ROOM } from './replica/room.ts';
 import { Roster } from './replica/roster.ts';
 
 export type { LoopDelay } from './io/loop-delay.ts';
@@ -45,6 +49,8 @@ export async function startNode(
   settings: ManagerSettings = {},
 ): Promise<RunningNode> {
   const http = addressText(config.http);
+  const roomOptions = roomOptionsOf(config);
+  await checkStartSpace(config.dataDir);
   const place = await enrol(config);
   const { seat, directoryCluster, networkCluster } = place;
 
@@ -75,7 +81,9 @@ export async function startNode(
     const loopDelay = new LoopDelay();
     opened.push(async () => loopDelay.stop());
     events.measuring?.(loopDelay);
-    const env: Env = { clock: realClock, random: realRandom(), store, transport, codec, checksum };
+    const room = await RealRoomProbe.open(roomOptions);
+    opened.push(() => room.stop());
+    const env: Env = { clock: realClock, random: realRandom(), store, transport, codec, checksum, room };
     let fail: (error: Error) => void = () => {};
     const failed = new Promise<Error>((resolve) => {
       fail = resolve;
@@ -91,7 +99,10 @@ export async function startNode(
       electionTimeoutMs: config.electionTimeoutMs,
       room: config.room ?? {},
       onEvent: teller(config.id, (text, fields) => log(text, 'info', { index: replica.appliedIndex, ...fields })),
-      onFatal: (error) => fail(error),
+      onFatal: (error) => {
+        room.failed(error);
+        fail(error);
+      },
     });
     // Bound before the node takes part, so that a port in use is found while nothing has been promised.
     const server = createServer({
@@ -123,8 +134,17 @@ export async function startNode(
     };
   } catch (error) {
     await closeAll();
+    if (isFull(error)) dropBallast(config.dataDir);
     throw error;
   }
+}
+
+function roomOptionsOf({ dataDir, room }: NodeConfig): RoomProbeOptions {
+  return {
+    directory: dataDir,
+    diskReserveBytes: room?.diskReserveBytes ?? DEFAULT_ROOM.diskReserveBytes,
+    ballastBytes: room?.ballastBytes ?? 0,
+  };
 }
 
 /** Leadership goes first, while requests are still answered; then nobody new is let in; then the disk is closed. */

@@ -84,7 +84,7 @@ async function runNode(config: NodeConfig, settings: EffectiveSettings<'node'>, 
   const { logFormat, logLevel } = settings.values();
   const log = await logLines(io, logFormat, logLevel);
   const say = (text: string, level: LogLevel = 'info', fields: LogFields = {}): void => log(text, level, { node: config.id, ...fields });
-  const complain = (text: string): void => say(`leasehold ${config.id}: ${text}`, 'error');
+  const complain = (text: string, fields: LogFields = {}): void => say(`leasehold ${config.id}: ${text}`, 'error', fields);
 
   // Without a listener for it, SIGUSR1 would open Node's debugger to everybody on this machine.
   process.on('SIGUSR1', () => {});
@@ -110,14 +110,16 @@ async function runNode(config: NodeConfig, settings: EffectiveSettings<'node'>, 
   try {
     node = await startNode(config, { level: logLevel, line: log, measuring });
   } catch (error) {
-    complain(messageOf(error));
+    const code = codeOf(error);
+    complain(messageOf(error), code === null ? {} : { code });
     return EXIT.refused;
   }
   say(`${config.id} answers at http://${addressText(config.http)}`, 'info', { http: addressText(config.http) });
 
   const end = await Promise.race([stopAsked, node.failed]);
   if (end instanceof Error) {
-    complain(`this node has ended: ${end.message}`);
+    const code = codeOf(end);
+    complain(`this node has ended${code === null ? '' : ` (${code})`}: ${end.message}`, code === null ? {} : { code });
     return EXIT.refused;
   }
   setTimeout(() => {
@@ -156,6 +158,11 @@ function untilAskedToStop(): Promise<'asked'> {
 function loopDelayLine({ p50Ms, p99Ms, maxMs, maxWorkMs, sinceMs }: ReturnType<LoopDelay['take']>): string {
   const [p50, p99, max, work] = [p50Ms, p99Ms, maxMs, maxWorkMs].map((value) => value.toFixed(1));
   return `event loop held up by at most ${max} ms (p50 ${p50}, p99 ${p99}; own work at most ${work}) in ${(sinceMs / 1_000).toFixed(1)} s`;
+}
+
+/** What is wrong with the data directory in one word, such as `full`; null if it is something else. */
+function codeOf(error: unknown): string | null {
+  return error instanceof Error && error.name === 'DataDirectoryError' && 'code' in error ? String(error.code) : null;
 }
 
 function messageOf(error: unknown): string {

@@ -21,6 +21,11 @@ export class DataDirectoryError extends Error {
   }
 }
 
+/** Whether an error says that the disk is full. */
+export function isFull(error: unknown): boolean {
+  return error instanceof DataDirectoryError && error.code === 'full';
+}
+
 /** What is missing or altered, with the only safe way out. `what` is a clause: "the log ends at 7, the mark says 9". */
 export function damaged(directory: string, what: string, cause?: unknown): DataDirectoryError {
   const message =

@@ -220,6 +220,13 @@ const FAULTS: readonly Fault[] = [
     replace: 'done();\n    this.#mark.tell(bytes, (error) => {',
     suites: [HEAD],
   },
+  {
+    title: 'the ballast is sparse (P18)',
+    file: 'io/ballast.ts',
+    find: 'await file.write(piece, 0, Math.min(piece.length, this.#bytes - at), at);',
+    replace: 'await file.truncate(this.#bytes);',
+    suites: ['io/ballast.test.ts'],
+  },
 ];
 
 export const LOG_STORE = listed('io', 'ours', FAULTS);
