@@ -75,11 +75,15 @@ export class TestCluster {
     this.#firstPort = firstPort;
   }
 
-  /** Starts them, with `flags` beside the usual ones, and waits until one leads and all know it. */
-  static async start(flags: readonly string[] = []): Promise<TestCluster> {
+  /**
+   * Starts them, with `flags` beside the usual ones, and waits until one leads and all know it. `prepare` makes ready where the data of
+   * each node is to be.
+   */
+  static async start(flags: readonly string[] = [], prepare: (dataDir: string) => void = () => {}): Promise<TestCluster> {
     const cluster = new TestCluster(await freePorts(2 * PLACES));
     const ids = ['n1', 'n2', 'n3'];
     const members = ids.map((id) => `${id}=${cluster.place(id).peer}`).join(',');
+    for (const id of ids) prepare(cluster.place(id).dataDir);
     cluster.nodes = ids.map((id) => cluster.#start(id, ['--members', members, ...flags]));
     await cluster.agreed();
     return cluster;
