@@ -3,7 +3,7 @@ import { BATCH_OPS, BatchBody, type BatchFields, type BatchKind, type BatchReply
 import { BATCH_BODY_MAX_BYTES, BATCH_OPS_MAX } from '../contract/limits.ts';
 import { checkLeaseName } from '../contract/secretaries.ts';
 import type { LeaseKey } from '../lease/commands.ts';
-import { problemAnswer } from './answer.ts';
+import { type Answer, problemAnswer } from './answer.ts';
 import type { Api, ApiServer } from './api.ts';
 import { type BatchOp, runBatch } from './batch.ts';
 import { checkAssertions } from './conditions.ts';
@@ -12,7 +12,7 @@ import { deleteChange, putChange } from './kv-routes.ts';
 import { acceptClaim, claimCheck, claimCommand, extendChange, keyOf, releaseChange } from './lease-routes.ts';
 import { renewChange } from './lessor-routes.ts';
 import { type Change, sendBody } from './reply.ts';
-import { readRequestKey } from './request-key.ts';
+import { REPLAYED_HEADER, readRequestKey } from './request-key.ts';
 
 /** A compiled schema. */
 interface Validator {
@@ -45,11 +45,16 @@ export function batchRoutes(server: ApiServer, api: Api): void {
       readRequestKey(request.raw.headers),
       ops.map((op) => readOp(api, op, validatorOf)),
       (answers) => {
-        const results: BatchResult[] = answers.map(({ status, body }) => ({ status, body }));
+        const results = answers.map(resultOf);
         sendBody(service, reply, 200, { results, index: service.appliedIndex } satisfies BatchReply);
       },
     );
   });
+}
+
+function resultOf({ status, body, headers }: Answer): BatchResult {
+  const replayed = headers?.[REPLAYED_HEADER];
+  return replayed === undefined ? { status, body } : { status, body, replayed: Number(replayed) };
 }
 
 function readOp(api: Api, op: { readonly [Kind in BatchKind]?: unknown }, validatorOf: (kind: BatchKind) => Validator): BatchOp {

@@ -2,7 +2,7 @@
 import type { ReadView, Service, Settled } from '../replica/service.ts';
 import type { Answer } from './answer.ts';
 import { type Change, failureAnswer, settledAnswer } from './reply.ts';
-import { keyOfOperation, once } from './request-key.ts';
+import { keyOfOperation, once, type RequestKey } from './request-key.ts';
 
 /** One operation: a change, a look at the state, or one whose answer is known already because its fields are wrong. */
 export type BatchOp =
@@ -16,7 +16,7 @@ export type BatchOp =
  */
 export function runBatch(
   service: Service,
-  requestKey: string | null,
+  requestKey: RequestKey | null,
   ops: readonly BatchOp[],
   done: (answers: readonly Answer[]) => void,
 ): void {
@@ -36,7 +36,7 @@ interface Check {
 
 class Batch {
   readonly #service: Service;
-  readonly #requestKey: string | null;
+  readonly #requestKey: RequestKey | null;
   readonly #ops: readonly BatchOp[];
   readonly #done: (answers: readonly Answer[]) => void;
   readonly #answers: Answer[];
@@ -46,7 +46,7 @@ class Batch {
   /** Changes that have not settled, in order. They settle in this order, too, unless they fail. */
   readonly #underWay = new Set<UnderWay>();
 
-  constructor(service: Service, requestKey: string | null, ops: readonly BatchOp[], done: (answers: readonly Answer[]) => void) {
+  constructor(service: Service, requestKey: RequestKey | null, ops: readonly BatchOp[], done: (answers: readonly Answer[]) => void) {
     this.#service = service;
     this.#requestKey = requestKey;
     this.#ops = ops;

@@ -135,7 +135,7 @@ function claimInTurn(api: Api, request: ApiRequest, reply: ApiReply, command: Cl
     forget();
     sendAnswer(service, reply, settledAnswer(settled, acceptClaim));
   };
-  leave = service.claimInTurn(command, waitMs, settle, requestKey);
+  leave = service.claimInTurn(command, waitMs, settle, requestKey?.key ?? null, requestKey?.since ?? null);
 }
 
 /** Tells how a claim went: 201 for a new tenure, 200 for one that goes on. */

@@ -69,6 +69,7 @@ const MEANINGS: Readonly<Record<string, string | readonly { readonly beside?: st
     { text: 'Text of at most 64 KiB.' },
   ],
   createRevision: 'The log index that made the key.',
+  forgottenIndex: 'Outcomes under idempotency keys up to this log index might be forgotten.',
   modRevision: 'The log index that last wrote the key; null when there is no such key.',
   version: 'How often the key was written since it was made.',
   revision: 'The log index that last changed any key.',

@@ -37,13 +37,14 @@ const QUERY: Readonly<Record<string, { readonly description: string; readonly sc
 };
 
 const HEADERS: Readonly<Record<string, string>> = {
-  'idempotency-key': '1 to 256 visible ASCII characters: a repeat under the same key gets the first answer.',
+  'idempotency-key': '1 to 256 visible ASCII characters: carried out once. A repeat gets the first answer as far as it is still true.',
+  'idempotency-since': 'A leasehold-index seen before the first attempt under the key: 409 if its outcome might be forgotten.',
   'lease-if': 'namespace/model/lease;holder=H;fence=N: only while that is held. Several by comma.',
   'if-match': '"<modRevision>": only if the key was last changed there. A weak tag never matches.',
   'if-none-match': '*: only if there is no such key.',
   'last-event-id': 'Goes on after this event, <index>.<position>.',
 };
-const CHANGES = ['idempotency-key'];
+const CHANGES = ['idempotency-key', 'idempotency-since'];
 const HEADERS_OF: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(
     ['claim', 'extend', 'release', 'pin', 'unpin', 'grant', 'renew', 'revoke', 'attach', 'detach', 'txn', 'put', 'delete'].map((name) => [

@@ -6,7 +6,7 @@ import type { Failure, ReadView, Service, Settled } from '../replica/service.ts'
 import { type Answer, DONE, problemAnswer, sendAnswer } from './answer.ts';
 import type { Api, ApiReply, ApiRequest } from './api.ts';
 import { readConsistency } from './query.ts';
-import { once, readRequestKey } from './request-key.ts';
+import { once, REPLAYED_HEADER, readRequestKey } from './request-key.ts';
 import { stamp } from './stamp.ts';
 
 /** Sends a body with its status. */
@@ -33,8 +33,9 @@ export function change(api: Api, request: ApiRequest, reply: ApiReply, { command
 /** How a change that has settled is told. */
 export function settledAnswer(settled: Settled, accept: Change['accept']): Answer {
   if (settled.kind === 'failed') return failureAnswer(settled.failure);
-  if (settled.outcome.kind === 'refused') return refusalAnswer(settled.outcome.refusal, settled.index);
-  return accept(settled.outcome, settled.index);
+  const { outcome, index, replayed } = settled;
+  const answer = outcome.kind === 'refused' ? refusalAnswer(outcome.refusal, index) : accept(outcome, index);
+  return replayed === undefined ? answer : { ...answer, headers: { ...answer.headers, [REPLAYED_HEADER]: String(replayed) } };
 }
 
 /** Tells the success of a change that has nothing to show. */
@@ -93,7 +94,10 @@ export function refusalAnswer(refusal: Refusal, index: number): Answer {
       return problemAnswer(refusal.code, `there is no lease ${refusal.id}`, { id: refusal.id, index });
     case 'key-not-found':
       return keyNotFound(refusal.key, index);
-    case 'conflict':
+    case 'conflict': {
+      const { detail, forgottenIndex } = refusal;
+      return problemAnswer(refusal.code, detail, forgottenIndex === undefined ? { index } : { forgottenIndex, index });
+    }
     case 'too-large':
     case 'overloaded':
     case 'invalid-argument':

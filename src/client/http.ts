@@ -2,6 +2,8 @@
 import { type ClientClock, sleep, systemClock } from './clock.ts';
 import { LeaseholdError, problemOf } from './errors.ts';
 import { LinkedAbort } from './linked-abort.ts';
+import { lost } from './lost-answer.ts';
+import { greaterIndex, RequestKey } from './request-key.ts';
 
 /** One call of the HTTP contract. */
 export interface Call {
@@ -64,18 +66,6 @@ const DEFAULT_ATTEMPT_MS = 3_000;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
 
-/** Errors that say no byte of the request was sent. A browser does not tell them apart from others. */
-const NEVER_SENT = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EADDRNOTAVAIL',
-  'ENOENT',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
-
 /** Codes after which another node may take the call. */
 const TRY_ELSEWHERE = new Set(['no-leader', 'stopping', 'overloaded', 'unreachable', 'outcome-unknown']);
 
@@ -94,6 +84,8 @@ export class HttpCaller {
   /** Aborts with {@link close}. */
   readonly closed: AbortSignal = this.#closed.signal;
   #preferred = 0;
+  /** Greatest log index that any answer showed; `null` for none. */
+  #seenIndex: number | null = null;
 
   constructor(options: CallerOptions) {
     if (options.endpoints.length === 0) throw new TypeError('a client needs at least one endpoint');
@@ -106,8 +98,8 @@ export class HttpCaller {
   }
 
   /** Settles with a 2xx answer, or throws `LeaseholdError` (or the signal's reason). */
-  async call(given: Call): Promise<Reply> {
-    const call: Call = given.effect === 'keyed' ? { ...given, headers: { ...given.headers, 'idempotency-key': newKey() } } : given;
+  async call(call: Call): Promise<Reply> {
+    const key = call.effect === 'keyed' ? new RequestKey() : null;
     const clock = this.#clock;
     const began = clock.now();
     const giveUpAt = began + (call.patienceMs ?? this.#patienceMs) + (call.wait?.ms ?? 0);
@@ -119,7 +111,8 @@ export class HttpCaller {
       for (let turn = 0; turn < this.endpoints.length; turn++) {
         const at = (this.#preferred + turn) % this.endpoints.length;
         try {
-          const reply = await this.#attempt(this.endpoints[at] ?? '', call, clock.now() - began);
+          const more = key?.headers(this.#seenIndex, maybeApplied !== null);
+          const reply = await this.#attempt(this.endpoints[at] ?? '', call, clock.now() - began, more);
           this.#preferred = at;
           return reply;
         } catch (error) {
@@ -128,7 +121,10 @@ export class HttpCaller {
             if (call.effect === 'once') throw error;
             // After a repeatable change that may have been applied, a later "not accepted" proves nothing about it.
             maybeApplied = error;
-          } else if (error.failure !== 'unknown' && !TRY_ELSEWHERE.has(error.code)) throw error;
+          } else if (error.failure !== 'unknown' && !TRY_ELSEWHERE.has(error.code)) {
+            // Refused because an earlier attempt might have been applied, and the cluster has forgotten.
+            throw error.facts.forgottenIndex === undefined ? error : (maybeApplied ?? error);
+          }
           laterMayHelp ||= TRY_LATER.has(error.code);
           // "No leader" tells more than "cannot be reached".
           if (last === null || TRY_LATER.has(error.code)) last = error;
@@ -180,12 +176,13 @@ export class HttpCaller {
     this.#closed.abort(new LeaseholdError('closed', null, 'unknown', 'the client was closed'));
   }
 
-  async #attempt(endpoint: string, call: Call, elapsedMs: number): Promise<Reply> {
+  async #attempt(endpoint: string, call: Call, elapsedMs: number, more?: Call['headers']): Promise<Reply> {
     const waitMs = call.wait === undefined ? 0 : Math.max(1, Math.ceil(call.wait.ms - elapsedMs));
     const abort = new LinkedAbort(call.signal, this.#closed.signal);
     const timer = this.#limit(abort, waitMs + (call.attemptMs ?? this.#attemptMs));
     try {
-      const response = await abort.race(this.#request(endpoint, call, waitMs, 'application/json', abort.signal));
+      const response = await abort.race(this.#request(endpoint, call, waitMs, 'application/json', abort.signal, more));
+      this.#seenIndex = greaterIndex(this.#seenIndex, response.headers);
       const text = await abort.race(response.text());
       const parsed = parse(text);
       if (!response.ok) throw problemOf(response.status, parsed, endpoint);
@@ -224,14 +221,27 @@ export class HttpCaller {
     }
   }
 
-  async #request(endpoint: string, call: Call, waitMs: number, accept: string, signal: AbortSignal): Promise<Response> {
+  async #request(
+    endpoint: string,
+    call: Call,
+    waitMs: number,
+    accept: string,
+    signal: AbortSignal,
+    more?: Call['headers'],
+  ): Promise<Response> {
     const waitField = call.wait === undefined ? {} : { [call.wait.field]: waitMs };
     const isGet = call.method === 'GET';
     const body = call.body === undefined ? null : JSON.stringify(isGet ? call.body : { ...call.body, ...waitField });
     return await this.#fetch(endpoint + call.path + queryOf({ ...call.query, ...(isGet ? waitField : {}) }), {
       method: call.method,
       // A browser would answer a repeated read out of its own memory.
-      headers: { accept, 'cache-control': 'no-store', ...(body === null ? {} : { 'content-type': 'application/json' }), ...call.headers },
+      headers: {
+        accept,
+        'cache-control': 'no-store',
+        ...(body === null ? {} : { 'content-type': 'application/json' }),
+        ...call.headers,
+        ...more,
+      },
       body,
       redirect: 'error',
       signal,
@@ -249,22 +259,8 @@ export class HttpCaller {
 
   #failure(endpoint: string, call: Call, error: unknown, abort: LinkedAbort, isTooLate: boolean): unknown {
     if (error instanceof LeaseholdError) return error;
-    return abort.isAborted ? abort.reason : lost(endpoint, call, error, isTooLate);
+    return abort.isAborted ? abort.reason : lost(endpoint, call.effect === 'none', error, isTooLate);
   }
-}
-
-/** 128 random bits; `crypto.randomUUID` is not there for a browser's page that came over plain HTTP. */
-function newKey(): string {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
-function lost(endpoint: string, call: Call, error: unknown, isTooLate: boolean): LeaseholdError {
-  const code = codeOf(error);
-  if (!isTooLate && NEVER_SENT.has(code))
-    return new LeaseholdError('unreachable', null, 'not-accepted', `${endpoint} cannot be reached (${code})`, {}, error);
-  const what = isTooLate ? 'did not answer in time' : `broke the connection (${code})`;
-  if (call.effect === 'none') return new LeaseholdError('unreachable', null, 'not-accepted', `${endpoint} ${what}`, {}, error);
-  return new LeaseholdError('outcome-unknown', null, 'unknown', `${endpoint} ${what} after the request was sent`, {}, error);
 }
 
 function queryOf(query: Readonly<Record<string, string | number | undefined>>): string {
@@ -281,20 +277,3 @@ function parse(text: string): unknown {
     return undefined;
   }
 }
-
-/**
- * `fetch` hides the reason in causes; a connection tried on several addresses fails with an `AggregateError`, and was never sent if
- * no address could be reached.
- */
-function codeOf(error: unknown): string {
-  const { code, cause } = (error ?? {}) as { code?: unknown; cause?: unknown };
-  if (typeof code === 'string') return code;
-  for (const nested of error instanceof AggregateError ? error.errors : [cause]) {
-    if (nested === undefined || nested === null) continue;
-    const found = codeOf(nested);
-    if (found !== NO_REASON) return found;
-  }
-  return NO_REASON;
-}
-
-const NO_REASON = 'no reason given';

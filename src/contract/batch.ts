@@ -41,6 +41,8 @@ export const BatchBody = Strict({
 export interface BatchResult {
   readonly status: number;
   readonly body: unknown;
+  /** For a repeat under an idempotency key, the log index at which the first was decided. */
+  readonly replayed?: number;
 }
 
 /** Answer of `POST /v1/batch`, results in the order of the operations. */

@@ -26,6 +26,8 @@ export const ProblemShape = Type.Object({
   resource: Type.Optional(Type.String()),
   used: Type.Optional(Count),
   limit: Type.Optional(Count),
+  /** Outcomes up to this log index might be forgotten, the one under the idempotency key among them. */
+  forgottenIndex: Type.Optional(Count),
 });
 
 /** An error as a client reads it. */

@@ -2,7 +2,7 @@
 import type { Claim, Claims } from './claims.ts';
 import type { ClaimCommand, Command, LeaseKey } from './commands.ts';
 import { claimIdOf } from './lease-key.ts';
-import type { Lessor } from './lessor.ts';
+import type { Lease, Lessor } from './lessor.ts';
 import { LEASE_KEYS_MAX, LEASE_PINS_MAX, PINNED_LEASES_MAX } from './limits.ts';
 import type { HolderFact, Outcome } from './outcomes.ts';
 import type { Standing } from './standing.ts';
@@ -31,6 +31,11 @@ export function leaseFull(id: string): Outcome {
 /** There are as many of something as there may be. */
 export function tooMany(detail: string): Outcome {
   return { kind: 'refused', refusal: { code: 'overloaded', detail } };
+}
+
+/** A duration was given for a claim that lasts as long as a session. */
+export function attachedToSession({ id }: Lease): Outcome {
+  return { kind: 'refused', refusal: { code: 'conflict', detail: `the claim is attached to lease ${id}: renew that lease` } };
 }
 
 /** What a claim is told while somebody else holds the lease. */
@@ -107,10 +112,7 @@ export class Claiming {
   }
 
   #extend(key: LeaseKey, claim: Claim, durationMs: number): Outcome {
-    if (claim.session !== null) {
-      const detail = `the claim lives by lease ${claim.session.id}: renew that one`;
-      return { kind: 'refused', refusal: { code: 'conflict', detail } };
-    }
+    if (claim.session !== null) return attachedToSession(claim.session);
     this.#waiters.touched(claim.id);
     this.#claims.extend(claim, durationMs);
     return this.#held(key, claim, false);
@@ -125,6 +127,7 @@ function isTenure(claim: Claim, asked: { readonly holder: string; readonly fence
   return claim.holder === asked.holder && (asked.fence === null || claim.fence === asked.fence);
 }
 
-function notHeld(claim: Claim | undefined): Outcome {
+/** Who holds the lease instead. */
+export function notHeld(claim: Claim | undefined): Outcome {
   return { kind: 'refused', refusal: { code: 'not-held', ...holderFact(claim) } };
 }

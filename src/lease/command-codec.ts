@@ -73,7 +73,7 @@ export function toTuple(command: Command): unknown[] {
     case 'lead':
       return [command.kind, command.term, command.node, command.leaderlessMs];
     case 'once':
-      return [command.kind, command.key, toTuple(command.command)];
+      return [command.kind, command.key, toTuple(command.command), ...(command.since === undefined ? [] : [command.since])];
     case 'expire':
       return [command.kind, command.term, command.items.map((item) => [item.id, item.deadlineMs])];
     default:
@@ -163,10 +163,12 @@ export function fromTuple(tuple: unknown): Command | null {
       return assert && compare && success && failure ? { kind: t[0], assert, compare, success, failure } : null;
     }
     case 'once': {
-      const [kind, key, inner] = t;
-      if (t.length !== 3 || !isRequestKey(key) || isNested(inner)) return null;
+      const [kind, key, inner, since] = t;
+      if (t.length < 3 || t.length > 4 || !isRequestKey(key) || isNested(inner)) return null;
       const command = fromTuple(inner);
-      return command !== null && isCallersOwn(command) ? { kind, key, command } : null;
+      if (command === null || !isCallersOwn(command)) return null;
+      if (t.length === 3) return { kind, key, command };
+      return isNumberOrNull(since) ? { kind, key, command, since } : null;
     }
     case 'lead': {
       const [kind, term, node, leaderlessMs] = t;

@@ -92,10 +92,11 @@ export type BareCommand =
 export type Command =
   | BareCommand
   /**
-   * A command of a caller's under a key that it chose: carried out once within the bounds of `limits.ts`; a repeat is told the outcome and
-   * index of the first. Never around what nodes tell the log for themselves (leave, drop-waiters, expire).
+   * A command of a caller's under a key that it chose: carried out once within the bounds of `limits.ts`; a repeat is answered by the rules
+   * of `replays.ts`. Never around what nodes tell the log for themselves (leave, drop-waiters, expire). `since`: a log index that the
+   * caller had seen before its first attempt, `null` if it does not say. Absent only in entries of version 0.1.0.
    */
-  | { readonly kind: 'once'; readonly key: string; readonly command: BareCommand };
+  | { readonly kind: 'once'; readonly key: string; readonly command: BareCommand; readonly since?: number | null };
 
 /** `id` as the expiry queue knows it (also for the lease that a plain claim makes for itself), and the deadline that was seen. */
 export interface ExpireItem {

@@ -142,7 +142,8 @@ export class Image {
         lease.ttlMs = record.ttlMs;
         lease.deadlineMs = record.deadlineMs;
         lease.attachedIndex = record.attachedIndex;
-        this.#greatestAttached = Math.max(this.#greatestAttached, record.attachedIndex);
+        lease.grantedIndex = record.grantedIndex;
+        this.#greatestAttached = Math.max(this.#greatestAttached, record.attachedIndex, record.grantedIndex);
         lease.savedChecksum = checksum;
         once(this.#lessor.restore(lease), name);
         break;
@@ -176,6 +177,7 @@ export class Image {
         this.#standing.revision = record.revision;
         this.#standing.eventIndex = record.eventIndex;
         this.#standing.eventPosition = record.eventPosition;
+        this.#standing.forgottenIndex = record.forgottenIndex;
         this.#standing.savedChecksum = checksum;
         break;
     }
@@ -199,6 +201,8 @@ export class Image {
       throw new ImageError(`the image's leases were changed at ${this.#greatestAttached}, after ${index}`);
     if (this.#standing.eventIndex > index)
       throw new ImageError(`the image tells of events up to ${this.#standing.eventIndex}, beyond ${index}`);
+    if ((this.#standing.forgottenIndex ?? 0) > index)
+      throw new ImageError(`the image forgot outcomes up to ${this.#standing.forgottenIndex}, after ${index}`);
     this.#standing.index = index;
     this.#standing.changes.forget();
   }

@@ -21,6 +21,8 @@ export class Lease implements Expiring, Saved {
   savedChecksum: SavedChecksum = null;
   /** Log index of the last attach or detach of a key or claim; 0 for none, or for a record of an older version. */
   attachedIndex = 0;
+  /** Log index of the grant, by which a later lease with the same id is another one; 0 if `Standing.forgottenIndex` was null then. */
+  grantedIndex = 0;
   /**
    * Keys and claim ids that are attached, in the order of the one key space: claim ids first. Null: none yet.
    * Invariant: each of them names this lease in its own record.
@@ -91,6 +93,7 @@ export class Lessor {
   grant(id: LeaseId, ttlMs: number): Lease {
     assert(!this.#leases.has(id), `lease ${id} exists`);
     const lease = new Lease(id, ttlMs, deadlineAfter(this.#standing.timeMs, ttlMs));
+    if (this.#standing.forgottenIndex !== null) lease.grantedIndex = this.#standing.index;
     this.changes.mark(id, null);
     this.#leases.set(id, lease);
     this.#standing.occupancy.sessionAdded();

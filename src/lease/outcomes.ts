@@ -62,8 +62,11 @@ export type TxnResult = { readonly key: KeyView | null } | { readonly deleted: n
 export type Refusal =
   | { readonly code: 'claim-denied'; readonly holder: string; readonly fence: number; readonly remainingMs: number | null }
   | ({ readonly code: 'not-held' } & HolderFact)
-  /** A plain duration was given for a claim that lives by a session. */
-  | { readonly code: 'conflict'; readonly detail: string }
+  /**
+   * A plain duration for a claim that is attached to a session; or an idempotency key that cannot be honored. `forgottenIndex`: the outcome
+   * under the key might be forgotten, as are those up to this log index.
+   */
+  | { readonly code: 'conflict'; readonly detail: string; readonly forgottenIndex?: number }
   | { readonly code: 'lease-exists'; readonly id: LeaseId }
   | { readonly code: 'lease-not-found'; readonly id: LeaseId }
   | { readonly code: 'key-not-found'; readonly key: string }
@@ -83,8 +86,8 @@ export type Outcome =
   | { readonly kind: 'claim'; readonly claim: ClaimView; readonly created: boolean }
   /** The claim waits for its turn; how that ends is told later, under this ticket. */
   | { readonly kind: 'queued'; readonly ticket: number }
-  /** The command was carried out before, by the entry at `index`, with this outcome. */
-  | { readonly kind: 'repeated'; readonly index: number; readonly outcome: Outcome }
+  /** The command was decided before, by the entry at `firstIndex`. `outcome` is what is true of that at `index`. */
+  | { readonly kind: 'repeated'; readonly firstIndex: number; readonly index: number; readonly outcome: Outcome }
   /** Released, pinned, unpinned, revoked, attached, detached, deleted, expired. */
   | { readonly kind: 'done' }
   | { readonly kind: 'grant'; readonly grant: GrantView }

@@ -80,7 +80,7 @@ export class Queueing {
     this.#waiters.remove(waiter);
     if (command.giveBack || claim === undefined) return done;
     const denied = deniedOutcome(claim, this.#claims, this.#standing);
-    this.#repeats.noteTurn(requestKey, claimOf(waiter), denied);
+    this.#repeats.noteWait(requestKey, claimOf(waiter), denied);
     return denied;
   }
 
@@ -178,7 +178,7 @@ export class Queueing {
 
   #tell(waiter: Waiter, outcome: Outcome | null): void {
     const { ticket, node, incarnation, requestKey } = waiter.fields;
-    if (outcome?.kind !== 'repeated') this.#repeats.noteTurn(requestKey, claimOf(waiter), outcome);
+    if (outcome?.kind !== 'repeated') this.#repeats.noteWait(requestKey, claimOf(waiter), outcome);
     this.#ended.push({ ticket, node, incarnation, outcome });
   }
 }

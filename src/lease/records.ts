@@ -1,5 +1,6 @@
 // The records of the saved image: their names, what they hold as plain arrays, and reading them back in disbelief.
 import type { Claim } from './claims.ts';
+import { isFingerprint } from './fingerprints.ts';
 import type { KeyRecord } from './key-space.ts';
 import { claimIdOf, leaseKeyOf } from './lease-key.ts';
 import type { Lease } from './lessor.ts';
@@ -10,9 +11,11 @@ import type { Standing } from './standing.ts';
 import { readStory, type Story, storyContent } from './story.ts';
 import type { Waiter, WaiterFields } from './waiters.ts';
 
-/** Version of everything below. Version 1 lacked waiters and remembered outcomes and is read as an image that has none; any other is refused. */
-const imageVersion = 2;
-const readableVersions: readonly unknown[] = [1, imageVersion];
+/**
+ * Version of everything below. Version 2 lacked the index of what was forgotten, and is saved until there is one. Version 1 lacked waiters and
+ * remembered outcomes and is read as an image that has none; any other is refused.
+ */
+const imageVersion = 3;
 
 /**
  * A record's name is a letter for its kind and the id of the thing: a claim's key, a key, a lease's id, nothing, a claim's key, a
@@ -57,7 +60,14 @@ export type ImageRecord =
       readonly version: number;
       readonly lease: string | null;
     }
-  | { readonly kind: 'lease'; readonly id: string; readonly ttlMs: number; readonly deadlineMs: number; readonly attachedIndex: number }
+  | {
+      readonly kind: 'lease';
+      readonly id: string;
+      readonly ttlMs: number;
+      readonly deadlineMs: number;
+      readonly attachedIndex: number;
+      readonly grantedIndex: number;
+    }
   | { readonly kind: 'pins'; readonly claimId: string; readonly entities: readonly string[] }
   | ({ readonly kind: 'remembered' } & Omit<Remembered, 'savedChecksum'>)
   | { readonly kind: 'waiter'; readonly fields: WaiterFields }
@@ -67,6 +77,7 @@ export type ImageRecord =
       readonly revision: number;
       readonly eventIndex: number;
       readonly eventPosition: number;
+      readonly forgottenIndex: number | null;
     };
 
 /** How long a claim lasts: as long as its session, or by time of its own. */
@@ -83,8 +94,9 @@ export function keyContent(record: KeyRecord): unknown[] {
   return [record.value, record.createRevision, record.modRevision, record.version, record.lease?.id ?? null];
 }
 
-/** Without the third number for a lease to which nothing was ever attached, as version 0.1.0 saved all leases. */
-export function leaseContent({ ttlMs, deadlineMs, attachedIndex }: Lease): unknown[] {
+/** Without the last number, or the last two, for a lease of version 0.1.0. */
+export function leaseContent({ ttlMs, deadlineMs, attachedIndex, grantedIndex }: Lease): unknown[] {
+  if (grantedIndex !== 0) return [ttlMs, deadlineMs, attachedIndex, grantedIndex];
   return attachedIndex === 0 ? [ttlMs, deadlineMs] : [ttlMs, deadlineMs, attachedIndex];
 }
 
@@ -102,7 +114,9 @@ export function waiterContent({ fields }: Waiter): unknown[] {
 }
 
 export function standingContent(standing: Standing): unknown[] {
-  return [imageVersion, standing.timeMs, standing.revision, standing.eventIndex, standing.eventPosition];
+  const { timeMs, revision, eventIndex, eventPosition, forgottenIndex } = standing;
+  if (forgottenIndex === null) return [2, timeMs, revision, eventIndex, eventPosition];
+  return [imageVersion, timeMs, revision, eventIndex, eventPosition, forgottenIndex];
 }
 
 /** Reads a record. Throws {@link ImageError} on anything that this version does not save. */
@@ -127,10 +141,12 @@ function read(letter: string, id: string, content: readonly unknown[]): ImageRec
     case recordLetters.reigns:
       return id === '' ? { kind: 'reigns', id, content } : null;
     case recordLetters.lease: {
-      const [ttlMs, deadlineMs, attachedIndex = 0] = content;
-      if ((content.length !== 2 && content.length !== 3) || !isLeaseId(id) || !isCount(ttlMs) || !isTime(deadlineMs)) return null;
-      if (content.length === 3 ? !isCount(attachedIndex) : attachedIndex !== 0) return null;
-      return { kind: 'lease', id, ttlMs, deadlineMs, attachedIndex: attachedIndex as number };
+      const [ttlMs, deadlineMs, attachedIndex = 0, grantedIndex = 0, ...more] = content;
+      if (content.length < 2 || more.length > 0 || !isLeaseId(id) || !isCount(ttlMs) || !isTime(deadlineMs)) return null;
+      if (!isTime(attachedIndex) || !isTime(grantedIndex)) return null;
+      // Nothing that is 0 ends a record.
+      if (content.length > 2 && content[content.length - 1] === 0) return null;
+      return { kind: 'lease', id, ttlMs, deadlineMs, attachedIndex, grantedIndex };
     }
     case recordLetters.pins: {
       const entities: string[] = [];
@@ -143,7 +159,7 @@ function read(letter: string, id: string, content: readonly unknown[]): ImageRec
     }
     case recordLetters.remembered: {
       const [fingerprint, index, position, timeMs, outcome] = content;
-      if (content.length !== 5 || !isRequestKey(id) || !isTime(fingerprint)) return null;
+      if (content.length !== 5 || !isRequestKey(id) || !isFingerprint(fingerprint)) return null;
       if (!isCount(index) || !isTime(position) || !isTime(timeMs)) return null;
       if (typeof outcome !== 'string' || !isOutcomeText(outcome)) return null;
       return { kind: 'remembered', key: id, fingerprint, index, position, timeMs, outcome };
@@ -152,10 +168,12 @@ function read(letter: string, id: string, content: readonly unknown[]): ImageRec
       return readWaiter(id, content);
     case recordLetters.standing: {
       // Images from before there were events lack the last two: what was told until then is not known, which 0 says as well.
-      const [version, timeMs, revision, eventIndex = 0, eventPosition = 0] = content;
-      if (id !== '' || (content.length !== 5 && content.length !== 3) || !readableVersions.includes(version)) return null;
+      const [version, timeMs, revision, eventIndex = 0, eventPosition = 0, forgottenIndex = null] = content;
+      const isOfVersion = version === imageVersion ? content.length === 6 : version === 1 || version === 2;
+      if (id !== '' || !isOfVersion || (version !== imageVersion && content.length !== 5 && content.length !== 3)) return null;
       if (!isTime(timeMs) || !isTime(revision) || !isTime(eventIndex) || !isTime(eventPosition)) return null;
-      return { kind: 'standing', timeMs, revision, eventIndex, eventPosition };
+      if (!(version === imageVersion ? isTime(forgottenIndex) : forgottenIndex === null)) return null;
+      return { kind: 'standing', timeMs, revision, eventIndex, eventPosition, forgottenIndex: forgottenIndex as number | null };
     }
     default:
       return null;

@@ -1,5 +1,6 @@
 // Outcomes by their callers' keys, so that a repeat is told what the first was told: bounded by number, bytes and lease time, in log order.
 import { Changes, type Saved } from './changes.ts';
+import type { Fingerprint } from './fingerprints.ts';
 import { REMEMBERED_BYTES_MAX, REMEMBERED_FOR_MS, REMEMBERED_MAX } from './limits.ts';
 import { ShardedMap } from './sharded-map.ts';
 import type { Standing } from './standing.ts';
@@ -8,7 +9,7 @@ import type { Standing } from './standing.ts';
 export interface Remembered extends Saved {
   readonly key: string;
   /** Of the command: the same key with another command is a mistake of its caller. */
-  readonly fingerprint: number;
+  readonly fingerprint: Fingerprint;
   /** Index of the entry that decided; of the one that queued while `outcome` is empty. */
   readonly index: number;
   /** Place among what that entry noted: with the index it orders all. */
@@ -49,12 +50,17 @@ export class RememberedOutcomes {
     return this.#byKey.size;
   }
 
+  /** Log index of the oldest outcome; 0 if there is none. */
+  get oldestIndex(): number {
+    return this.#oldest?.index ?? 0;
+  }
+
   get(key: string): Remembered | undefined {
     return this.#byKey.get(key);
   }
 
   /** Remembers what the present entry decided under a key, in place of what there was; the oldest make room for it. */
-  put(key: string, fingerprint: number, outcome: string): void {
+  put(key: string, fingerprint: Fingerprint, outcome: string): void {
     const { index, timeMs } = this.#standing;
     const savedChecksum = this.#byKey.get(key)?.savedChecksum ?? null;
     this.changes.mark(key, savedChecksum);
@@ -68,6 +74,7 @@ export class RememberedOutcomes {
       const isAged = oldest.timeMs + REMEMBERED_FOR_MS < timeMs && aged < AGED_PER_ENTRY_MAX;
       if (oldest.key === key || !(isTooMuch || isAged)) break;
       if (!isTooMuch) aged += 1;
+      this.#standing.forgot(oldest.index);
       this.forget(oldest.key);
     }
   }

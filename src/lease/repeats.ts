@@ -1,48 +1,64 @@
-// Exactly once: a command under a key of its caller's is carried out the first time, and told again every other time.
-import { unreachable } from '../assert.ts';
-import { toTuple } from './command-codec.ts';
-import type { BareCommand, ClaimCommand, Command, TxnOp } from './commands.ts';
-import { type KeySpace, keyView } from './key-space.ts';
-import { REMEMBERED_OUTCOME_MAX_BYTES } from './limits.ts';
-import type { GrantView, KeyView, Outcome, TxnResult } from './outcomes.ts';
+// Exactly once: a command under an idempotency key is carried out the first time, and answered by `replays.ts` every other time.
+import type { Claims } from './claims.ts';
+import type { BareCommand, ClaimCommand } from './commands.ts';
+import { type Fingerprint, fingerprintOf, oldFingerprintOf } from './fingerprints.ts';
+import type { KeySpace } from './key-space.ts';
+import type { Lessor } from './lessor.ts';
+import type { Outcome } from './outcomes.ts';
+import type { Pins } from './pins.ts';
 import type { RememberedOutcomes } from './remembered.ts';
+import { noteOf, readNote } from './remembered-note.ts';
+import { Replays } from './replays.ts';
+import type { Standing } from './standing.ts';
 
-/** Knows outcomes again. What a command says itself (a value that it puts) is not kept a second time. */
+/** Recognizes commands by their idempotency keys. */
 export class Repeats {
+  readonly #standing: Standing;
   readonly #remembered: RememberedOutcomes;
-  readonly #keys: KeySpace;
+  readonly #replays: Replays;
 
-  constructor(remembered: RememberedOutcomes, keys: KeySpace) {
+  constructor(standing: Standing, remembered: RememberedOutcomes, claims: Claims, lessor: Lessor, keys: KeySpace, pins: Pins) {
+    this.#standing = standing;
     this.#remembered = remembered;
-    this.#keys = keys;
+    this.#replays = new Replays(standing, claims, lessor, keys, pins);
   }
 
-  /** What the command under that key ended in, with the index of then; a conflict if it was another one; null if it must be carried out. */
-  find(key: string, command: BareCommand): Outcome | null {
+  /**
+   * What a command under that key is answered instead of being carried out: what is true of its outcome now, or a conflict if the key is
+   * that of another command, or if the outcome might be forgotten. `null` if the command must be carried out. `since`: as in the command
+   * `once`, `undefined` outside of one.
+   */
+  find(key: string, command: BareCommand, since?: number | null): Outcome | null {
+    // From the first such entry on the state knows what it has forgotten. What version 0.1.0 forgot is not after the oldest that is left.
+    if (since !== undefined) this.#standing.forgottenIndex ??= this.#remembered.oldestIndex;
     const known = this.#remembered.get(key);
-    if (known === undefined) return null;
-    if (known.fingerprint !== fingerprintOf(command)) {
-      return { kind: 'refused', refusal: { code: 'conflict', detail: 'the idempotency key was used for another request' } };
-    }
+    if (known === undefined) return this.#mayBeForgotten(since);
+    const first = isOf(known.fingerprint, command) ? readNote(known.outcome, command) : 'unreadable';
+    if (first === 'unreadable') return { kind: 'refused', refusal: { code: 'conflict', detail: OTHER_COMMAND } };
     // While it waits, a repeat waits in its place.
-    if (known.outcome === '') return null;
-    return { kind: 'repeated', index: known.index, outcome: this.#whole(JSON.parse(known.outcome) as Outcome, command) };
+    if (first === 'waits') return null;
+    return this.#replays.replay(first, known.index, command);
   }
 
   /** Remembers how a command ended, or that its claim waits. That there was no room is not an end: a repeat may find some. */
   note(key: string, command: BareCommand, outcome: Outcome): void {
     if (outcome.kind === 'refused' && outcome.refusal.code === 'overloaded') return;
-    this.#remembered.put(key, fingerprintOf(command), outcome.kind === 'queued' ? '' : textOf(outcome));
+    const fingerprint = this.#standing.forgottenIndex === null ? oldFingerprintOf(command) : fingerprintOf(command);
+    this.#remembered.put(key, fingerprint, noteOf(outcome, this.#replays.grantedIndex(outcome)));
   }
 
-  /** The same for a claim that waited; null: it is as if it had never been asked for. */
-  noteTurn(key: string | null, command: ClaimCommand, outcome: Outcome | null): void {
+  /**
+   * Remembers how a claim that waited ended, unless another request under its key was answered before; `null`: it is as if it had never
+   * been asked for.
+   */
+  noteWait(key: string | null, command: ClaimCommand, outcome: Outcome | null): void {
     if (key === null) return;
+    const known = this.#remembered.get(key);
     if (outcome === null) this.forgetWait(key);
-    else this.note(key, command, outcome);
+    else if (known === undefined || (known.outcome === '' && isOf(known.fingerprint, command))) this.note(key, command, outcome);
   }
 
-  /** Forgets that a claim waits under that key. What another request under it has been told meanwhile stays. */
+  /** Forgets that a claim waits under that key. What another request under it was answered in the meantime stays. */
   forgetWait(key: string | null): void {
     if (key !== null && this.#remembered.get(key)?.outcome === '') this.#remembered.forget(key);
   }
@@ -51,84 +67,16 @@ export class Repeats {
     if (key !== null) this.#remembered.forget(key);
   }
 
-  /** Puts back what was left out. */
-  #whole(outcome: Outcome, command: BareCommand): Outcome {
-    if (outcome.kind === 'key' && command.kind === 'put') return { kind: 'key', key: { ...outcome.key, value: command.value } };
-    if (outcome.kind === 'txn' && command.kind === 'txn') {
-      const ops = outcome.succeeded ? command.success : command.failure;
-      return { ...outcome, results: outcome.results.map((result, at) => this.#wholeResult(result, ops[at] as TxnOp)) };
-    }
-    if (outcome.kind === 'grant' && 'keys' in outcome.grant) return { kind: 'grant', grant: counted(outcome.grant) };
-    return outcome;
-  }
-
-  #wholeResult(result: TxnResult, op: TxnOp): TxnResult {
-    switch (op.kind) {
-      case 'put':
-        return 'key' in result && result.key !== null ? { key: { ...result.key, key: op.key, value: op.value } } : result;
-      case 'delete':
-      case 'delete-prefix':
-        return result;
-      case 'get':
-        return 'keys' in result ? result : { keys: this.#found([this.#keys.get(op.key)]) };
-      case 'get-prefix':
-        return 'keys' in result ? result : { keys: this.#found(this.#keys.range(op.prefix)) };
-      default:
-        return unreachable(op);
-    }
-  }
-
-  #found(records: Iterable<Parameters<typeof keyView>[0] | undefined>): KeyView[] {
-    const views: KeyView[] = [];
-    for (const record of records) if (record !== undefined) views.push(keyView(record));
-    return views;
+  #mayBeForgotten(since: number | null | undefined): Outcome | null {
+    const { forgottenIndex } = this.#standing;
+    if (since === null || since === undefined || forgottenIndex === null || since >= forgottenIndex) return null;
+    const detail = `the outcome under this idempotency key might be forgotten: those up to log index ${forgottenIndex} are, and it is in use since ${since}`;
+    return { kind: 'refused', refusal: { code: 'conflict', detail, forgottenIndex } };
   }
 }
 
-/**
- * The outcome as it is kept. Values that the command puts are left out. What a transaction read is left out when it is too much: a repeat
- * is told what is there by then.
- */
-function textOf(outcome: Outcome): string {
-  if (outcome.kind === 'key') return JSON.stringify({ kind: 'key', key: { ...outcome.key, value: '' } });
-  if (outcome.kind === 'txn') {
-    const text = JSON.stringify({ ...outcome, results: outcome.results.map(withoutPut) });
-    if (text.length <= REMEMBERED_OUTCOME_MAX_BYTES) return text;
-    const results = outcome.results.map((result) => ('keys' in result ? {} : withoutPut(result)));
-    return JSON.stringify({ ...outcome, results });
-  }
-  return JSON.stringify(outcome);
-}
+const OTHER_COMMAND = 'the idempotency key was used for another request';
 
-/** A granted lease as version 0.1.0 remembered it, with lists in place of counts. Lists that were left out count as empty. */
-function counted(grant: GrantView): GrantView {
-  const { id, ttlMs, remainingMs, keys, claims } = grant as GrantView & { readonly keys: unknown[]; readonly claims: unknown[] };
-  return { id, ttlMs, remainingMs, keyCount: keys.length, claimCount: claims.length, attachedIndex: 0 };
-}
-
-function withoutPut(result: TxnResult): TxnResult {
-  return 'key' in result && result.key !== null ? { key: { ...result.key, key: '', value: '' } } : result;
-}
-
-/** A command's mark, 53 bits of it; how long a claim is ready to wait does not count. Two rounds of multiply and shift over its text. */
-function fingerprintOf(command: BareCommand): number {
-  const text = JSON.stringify(toTuple(patient(command)));
-  let high = 0x9e3779b1;
-  let low = 0x85ebca77;
-  for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    high = Math.imul(high ^ code, 0x27d4eb2f);
-    low = Math.imul(low ^ code, 0x165667b1);
-  }
-  high = Math.imul(high ^ (high >>> 16), 0x85ebca6b) ^ Math.imul(low ^ (low >>> 13), 0xc2b2ae35);
-  low = Math.imul(low ^ (low >>> 16), 0x85ebca6b) ^ Math.imul(high ^ (high >>> 13), 0xc2b2ae35);
-  return (high & 0x1fffff) * 2 ** 32 + (low >>> 0);
-}
-
-function patient(command: BareCommand): Command {
-  if (command.kind === 'claim') return { kind: 'claim', key: command.key, holder: command.holder, durationMs: command.durationMs };
-  if (command.kind === 'claim-session') {
-    return { kind: 'claim-session', key: command.key, holder: command.holder, session: command.session };
-  }
-  return command;
+function isOf(fingerprint: Fingerprint, command: BareCommand): boolean {
+  return fingerprint === (typeof fingerprint === 'number' ? oldFingerprintOf(command) : fingerprintOf(command));
 }

@@ -16,6 +16,11 @@ export class Standing implements Saved {
   /** Id of the last event that any entry told; 0 and 0 before the first. Invariant: `eventIndex` is at most `index`. */
   eventIndex = 0;
   eventPosition = 0;
+  /**
+   * Greatest log index of any outcome that was forgotten to make room or for its age; 0 for none. `null` until the first entry that says
+   * since when its idempotency key is in use: version 0.1.0 kept no account.
+   */
+  forgottenIndex: number | null = null;
   savedChecksum: SavedChecksum = null;
   /** Holds one id at most, the empty one: this is a record of its own. */
   readonly changes = new Changes();
@@ -36,6 +41,11 @@ export class Standing implements Saved {
       this.eventPosition = 0;
     }
     return this.eventPosition;
+  }
+
+  /** The outcome of the entry at `index` was forgotten to make room or for its age. */
+  forgot(index: number): void {
+    if (this.forgottenIndex !== null && this.forgottenIndex < index) this.forgottenIndex = index;
   }
 
   /** A key was put or deleted by the present entry. */

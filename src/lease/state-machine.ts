@@ -3,7 +3,7 @@ import { assert, unreachable } from '../assert.ts';
 import { Claiming, done } from './claiming.ts';
 import { Claims } from './claims.ts';
 import { fromTuple } from './command-codec.ts';
-import type { BareCommand, Command, ExpireItem, LeaseId, LeaseKey } from './commands.ts';
+import type { Command, ExpireItem, LeaseId, LeaseKey } from './commands.ts';
 import { type EntryContext, NOWHERE, type StateObserver } from './entry-context.ts';
 import { type EventId, Events, type StateEvent } from './events.ts';
 import { ExpiryQueue } from './expiry-queue.ts';
@@ -65,7 +65,7 @@ export class StateMachine {
     this.#keys = new KeySpace(this.#standing, events, this.#lessor);
     this.#claims = new Claims(this.#standing, this.#queue, this.#pins, events, this.#history, this.#lessor, vacated);
     this.#claiming = new Claiming(this.#standing, this.#claims, this.#lessor, this.#waiters);
-    this.#repeats = new Repeats(this.#remembered, this.#keys);
+    this.#repeats = new Repeats(this.#standing, this.#remembered, this.#claims, this.#lessor, this.#keys, this.#pins);
     this.#queueing = new Queueing(this.#standing, this.#claims, this.#lessor, this.#claiming, this.#waiters, this.#repeats);
     this.#leasing = new Leasing(this.#standing, this.#lessor, this.#claims, this.#pins, this.#keys, this.#queueing);
     this.#transactions = new Transactions(this.#keys, this.#lessor, this.#claims, this.#history);
@@ -104,12 +104,13 @@ export class StateMachine {
       return { kind: 'refused', refusal: { code: 'invalid-argument', detail: 'the log entry is no valid command of this version' } };
     }
     const standing = this.#standing;
-    const { timeMs, revision, eventIndex } = standing;
+    const { timeMs, revision, eventIndex, forgottenIndex } = standing;
     standing.term = entry.term;
     if (entry.timeMs > timeMs) standing.timeMs = entry.timeMs;
     const outcome = this.#carryOut(readable, entry, null);
     for (const turn of this.#queueing.settle()) this.#observer.turnEnded?.(turn, entry.index);
-    if (standing.timeMs !== timeMs || standing.revision !== revision || standing.eventIndex !== eventIndex) standing.mark();
+    const isSame = standing.timeMs === timeMs && standing.revision === revision && standing.eventIndex === eventIndex;
+    if (!isSame || standing.forgottenIndex !== forgottenIndex) standing.mark();
     return outcome;
   }
 
@@ -241,8 +242,8 @@ export class StateMachine {
     this.#standing.index = index;
   }
 
-  #once(key: string, command: BareCommand, entry: EntryContext): Outcome {
-    const known = this.#repeats.find(key, command);
+  #once({ key, command, since }: Command & { readonly kind: 'once' }, entry: EntryContext): Outcome {
+    const known = this.#repeats.find(key, command, since);
     if (known !== null) {
       if (known.kind === 'repeated') this.#queueing.toldAgain(known.outcome);
       return known;
@@ -259,7 +260,7 @@ export class StateMachine {
         if (command.waitMs !== undefined) return this.#queueing.claim(command, command.waitMs, entry.origin ?? NOWHERE, requestKey);
         return this.#claiming.carryOut(command);
       case 'once':
-        return this.#once(command.key, command.command, entry);
+        return this.#once(command, entry);
       case 'leave':
         return this.#queueing.leave(command);
       case 'drop-waiters':

@@ -21,6 +21,8 @@ export interface ClaimWaitsHost {
 interface Wait {
   readonly command: ClaimCommand;
   readonly requestKey: string | null;
+  /** With it, as `since` of the command `once`. */
+  readonly since: number | null;
   /** In local time. */
   readonly endMs: number;
   readonly settle: (settled: Settled) => void;
@@ -63,9 +65,10 @@ export class ClaimWaits {
     waitMs: number,
     settle: (settled: Settled) => void,
     requestKey: string | null = null,
+    since: number | null = null,
   ): (failure: Failure | null) => void {
     const endMs = this.#host.clock.now() + waitMs;
-    const wait: Wait = { command, requestKey, endMs, settle, ticket: 0, timer: null, givenUp: null };
+    const wait: Wait = { command, requestKey, since, endMs, settle, ticket: 0, timer: null, givenUp: null };
     this.#waits.add(wait);
     this.#submit(wait);
     return (failure) => this.#giveUp(wait, failure);
@@ -120,7 +123,7 @@ export class ClaimWaits {
   #submit(wait: Wait): void {
     const leftMs = Math.ceil(wait.endMs - this.#host.clock.now());
     const claim = leftMs > 0 ? { ...wait.command, waitMs: leftMs } : wait.command;
-    const command = wait.requestKey === null ? claim : ({ kind: 'once', key: wait.requestKey, command: claim } as const);
+    const command = wait.requestKey === null ? claim : ({ kind: 'once', key: wait.requestKey, command: claim, since: wait.since } as const);
     this.#host.submit(command, (settled) => {
       const isQueued = settled.kind === 'applied' && settled.outcome.kind === 'queued';
       const leavesBehind = settled.kind === 'applied' && (isQueued || isNewTenure(settled.outcome));

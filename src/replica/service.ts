@@ -16,14 +16,14 @@ export type Failure =
   /** It may or may not be applied. */
   | { readonly definite: false; readonly code: 'outcome-unknown'; readonly detail: string };
 
-/** How a change ended: applied or refused at `index`, or failed. */
+/** How a change ended: applied or refused at `index`, or failed. `replayed`: for a repeat, the log index at which the first was decided. */
 export type Settled =
-  | { readonly kind: 'applied'; readonly index: number; readonly outcome: Outcome }
+  | { readonly kind: 'applied'; readonly index: number; readonly outcome: Outcome; readonly replayed?: number }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
-/** How a change that was applied at `index` is told: a repeat as the first time. */
+/** How a change that was applied at `index` has ended; a repeat as what is true of the first outcome. */
 export function appliedAs(index: number, outcome: Outcome): Extract<Settled, { kind: 'applied' }> {
-  if (outcome.kind === 'repeated') return { kind: 'applied', index: outcome.index, outcome: outcome.outcome };
+  if (outcome.kind === 'repeated') return { kind: 'applied', index: outcome.index, outcome: outcome.outcome, replayed: outcome.firstIndex };
   return { kind: 'applied', index, outcome };
 }
 
@@ -144,13 +144,14 @@ export interface Service {
    * whole cluster. `settle` is called at most once, possibly during the call: granted, refused (claim-denied when the time is up) or failed.
    * The returned function gives the wait up: neither a place in the queue nor a tenure is left behind. With a failure `settle` is told
    * that one once it is sure (else that the outcome is unknown); with null the caller has gone and is told nothing any more.
-   * `requestKey`: under which the outcome is remembered, as by the command `once`.
+   * `requestKey` and `since`: as `key` and `since` of the command `once`.
    */
   claimInTurn(
     command: ClaimCommand,
     waitMs: number,
     settle: (settled: Settled) => void,
     requestKey?: string | null,
+    since?: number | null,
   ): (failure: Failure | null) => void;
   /** A linearizable read (ReadIndex, shared by all that wait), or at once from this node's state when `stale`. */
   read(consistency: 'linearizable' | 'stale', answer: (result: ReadResult) => void): void;

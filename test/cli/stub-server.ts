@@ -1,5 +1,5 @@
 // A small HTTP server of the tests' own: it notes each request and gives the answers it was told to, in order.
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface NotedRequest {
@@ -7,6 +7,7 @@ export interface NotedRequest {
   /** With the query. */
   readonly url: string;
   readonly body: unknown;
+  readonly headers: IncomingHttpHeaders;
 }
 
 /** An answer, given after `delayMs`; `hangUp` closes the connection without one, `silent` never answers; a function looks at the request first. */
@@ -31,7 +32,8 @@ export class StubServer {
         text += chunk;
       });
       request.on('end', () => {
-        const noted = { method: request.method ?? '', url: request.url ?? '', body: text === '' ? undefined : JSON.parse(text) };
+        const { method = '', url = '', headers } = request;
+        const noted = { method, url, body: text === '' ? undefined : JSON.parse(text), headers };
         this.requests.push(noted);
         const next = this.#answers[Math.min(this.#given++, this.#answers.length - 1)] ?? 'hangUp';
         const answer = typeof next === 'function' ? next(noted) : next;

@@ -153,3 +153,34 @@ describe('waits', () => {
 test('path segments are percent-encoded, slashes too', () => {
   expect(pathOf('a', 'b/c', 'd e', '%')).toBe('/a/b%2Fc/d%20e/%25');
 });
+
+describe('a call under an idempotency key', () => {
+  const keyed: Call = { ...put, effect: 'keyed' };
+  const headersOf = ({ requests }: StubServer) =>
+    requests.map(({ headers }) => [headers['idempotency-key'], headers['idempotency-since']] as const);
+
+  test('says on a later attempt which log index was seen before the first that might have been applied, and only then', async () => {
+    const refusal = { ...(problem(503, 'no-leader') as { readonly status: number }), headers: { 'leasehold-index': '50' } };
+    const first = await stub(ok, refusal, 'hangUp', ok);
+    const calls = caller([first.url], { patienceMs: 5_000 });
+    await calls.call(read);
+    await calls.call(keyed);
+    const [, refused, lost, retried] = headersOf(first);
+    expect(new Set([refused?.[0], lost?.[0], retried?.[0]]).size).toBe(1);
+    // The answer that refused it showed 50, and nothing can have been applied before that.
+    expect([refused?.[1], lost?.[1], retried?.[1]]).toEqual([undefined, undefined, '50']);
+  });
+
+  test('says nothing while no answer has shown an index', async () => {
+    const server = await stub('hangUp', ok);
+    await caller([server.url], { patienceMs: 5_000 }).call(keyed);
+    expect(headersOf(server).map(([, since]) => since)).toEqual([undefined, undefined]);
+  });
+
+  test('has an unknown outcome if a later attempt is refused because it might be forgotten', async () => {
+    const server = await stub(ok, 'hangUp', problem(409, 'conflict', { forgottenIndex: 99 }));
+    const calls = caller([server.url], { patienceMs: 5_000 });
+    await calls.call(read);
+    expect(await failureOf(calls.call(keyed))).toMatchObject({ code: 'outcome-unknown', failure: 'unknown' });
+  });
+});

@@ -93,7 +93,18 @@ const requestKey = fc.constantFrom('r1', 'r2', 'r2 7', '~');
 /** Any valid command. */
 export const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 30, arbitrary: callersCommand },
-  { weight: 12, arbitrary: fc.record({ kind: fc.constant('once' as const), key: requestKey, command: callersCommand }) },
+  {
+    weight: 12,
+    arbitrary: fc.record(
+      {
+        kind: fc.constant('once' as const),
+        key: requestKey,
+        command: callersCommand,
+        since: fc.option(fc.nat(60), { freq: 3 }),
+      },
+      { requiredKeys: ['kind', 'key', 'command'] },
+    ),
+  },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('leave' as const), ticket: index, giveBack: fc.boolean() }) },
   {
     weight: 1,

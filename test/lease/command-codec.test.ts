@@ -28,10 +28,13 @@ describe('the command codec', () => {
   test('JL-69 a missing or surplus field, at any depth of fixed length, is refused', () => {
     holdsForAll(
       fc.property(command, (each) => {
-        expect(fromTuple([...toTuple(each), null])).toBeNull();
+        // An entry of version 0.1.0 does not say since when its key is in use: one of this version is such an entry and that.
+        const isOld = each.kind === 'once' && each.since === undefined;
+        expect(fromTuple([...toTuple(each), isOld ? 'x' : null])).toBeNull();
+        if (each.kind === 'once') expect(fromTuple([...toTuple(each), null, null])).toBeNull();
         // A claim that does not wait says nothing of it: one that does is such a claim without its last field.
         const waits = (each.kind === 'claim' || each.kind === 'claim-session') && each.waitMs !== undefined;
-        if (!waits) expect(fromTuple(toTuple(each).slice(0, -1))).toBeNull();
+        if (!waits && (each.kind !== 'once' || isOld)) expect(fromTuple(toTuple(each).slice(0, -1))).toBeNull();
         if (waits) expect(fromTuple([...toTuple(each).slice(0, -1), 1, null])).toBeNull();
         expect(fromTuple(toTuple(each).slice(1))).toBeNull();
         const item = { kind: 'expire', term: 1, items: [{ id: '5', deadlineMs: 1 }] } as const;

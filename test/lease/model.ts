@@ -1,5 +1,5 @@
 // The lease store told a second time, as plainly as possible: no index, no queue, no order kept. What the real one is measured by.
-import type { Assertion, ClaimCommand, Command, Compare, ExpireItem, LeaseKey, TxnOp } from '../../src/lease/commands.ts';
+import type { Assertion, BareCommand, ClaimCommand, Command, Compare, ExpireItem, LeaseKey, TxnOp } from '../../src/lease/commands.ts';
 import { claimIdOf, isClaimId, leaseKeyOf } from '../../src/lease/lease-key.ts';
 import { WAITER_GRACE_MS } from '../../src/lease/limits.ts';
 import type { ClaimView, GrantView, KeyView, Outcome, Refusal, TxnResult } from '../../src/lease/outcomes.ts';
@@ -16,7 +16,8 @@ type ModelWaiter = {
   node: number;
   incarnation: number;
 };
-type ModelLease = { ttlMs: number; deadlineMs: number; attachedIndex: number };
+type ModelLease = { ttlMs: number; deadlineMs: number; attachedIndex: number; grantedIndex: number };
+type ModelRemembered = { print: string; index: number; outcome: Outcome | null; grantedIndex: number };
 type ModelClaim = { holder: string; fence: number; session: string | null; durationMs: number; deadlineMs: number };
 
 const max = Number.MAX_SAFE_INTEGER;
@@ -37,7 +38,9 @@ export class Model {
   /** Grants that nobody has touched since: by claim, the ticket. */
   granted = new Map<string, { ticket: number; requestKey: string | null }>();
   turnsEnded: TurnEnd[] = [];
-  remembered = new Map<string, { print: string; index: number; outcome: Outcome | null }>();
+  remembered = new Map<string, ModelRemembered>();
+  /** Whether an entry of the present version has been applied: before, the index of a grant is not kept. */
+  keepsGrants = false;
 
   apply(entry: EntryContext, command: Command): Outcome {
     this.index = entry.index;
@@ -67,17 +70,18 @@ export class Model {
         return outcome;
       }
       case 'once': {
+        if (command.since !== undefined) this.keepsGrants = true;
         const print = JSON.stringify({ ...command.command, waitMs: 0 });
         const known = this.remembered.get(command.key);
         if (known && known.print !== print)
           return refused({ code: 'conflict', detail: 'the idempotency key was used for another request' });
         if (known?.outcome) {
-          if (command.command.kind === 'claim' || command.command.kind === 'claim-session')
-            this.granted.delete(claimIdOf(command.command.key));
-          return { kind: 'repeated', index: known.index, outcome: known.outcome };
+          const repeated = this.replay(known, known.outcome, command.command);
+          if (repeated.kind === 'repeated' && repeated.outcome.kind === 'claim') this.granted.delete(claimIdOf(repeated.outcome.claim));
+          return repeated;
         }
         const outcome = this.carryOutCommand(entry, command.command, command.key);
-        this.remembered.set(command.key, { print, index: this.index, outcome: outcome.kind === 'queued' ? null : outcome });
+        this.remember(command.key, print, outcome);
         return outcome;
       }
       case 'leave': {
@@ -124,7 +128,8 @@ export class Model {
         while (command.id === null && this.leases.has(id)) id = String(Number(id) + 1);
         if (id === '0') return refused({ code: 'lease-not-found', id });
         if (this.leases.has(id)) return refused({ code: 'lease-exists', id });
-        this.leases.set(id, { ttlMs: command.ttlMs, deadlineMs: this.deadline(command.ttlMs), attachedIndex: 0 });
+        const grantedIndex = this.keepsGrants ? this.index : 0;
+        this.leases.set(id, { ttlMs: command.ttlMs, deadlineMs: this.deadline(command.ttlMs), attachedIndex: 0, grantedIndex });
         return { kind: 'grant', grant: this.grantView(id) };
       }
       case 'renew': {
@@ -306,9 +311,74 @@ export class Model {
   note({ requestKey, command }: ModelWaiter, outcome: Outcome | null): void {
     if (requestKey === null) return;
     const print = JSON.stringify({ ...command, waitMs: 0 });
-    if (outcome !== null) this.remembered.set(requestKey, { print, index: this.index, outcome });
     // What another request under the key was told meanwhile stays.
-    else if (this.remembered.get(requestKey)?.outcome === null) this.remembered.delete(requestKey);
+    const known = this.remembered.get(requestKey);
+    if (known !== undefined && (known.outcome !== null || known.print !== print)) return;
+    if (outcome !== null) this.remember(requestKey, print, outcome);
+    else this.remembered.delete(requestKey);
+  }
+
+  remember(key: string, print: string, outcome: Outcome): void {
+    const grantedIndex = outcome.kind === 'grant' ? (this.leases.get(outcome.grant.id)?.grantedIndex ?? 0) : 0;
+    this.remembered.set(key, { print, index: this.index, outcome: outcome.kind === 'queued' ? null : outcome, grantedIndex });
+  }
+
+  /** What a repeat is told: writes to the store as they were, everything else as it is now. */
+  replay({ index: firstIndex, grantedIndex }: ModelRemembered, first: Outcome, command: BareCommand): Outcome {
+    const now = (outcome: Outcome): Outcome => ({ kind: 'repeated', firstIndex, index: this.index, outcome });
+    const past: Outcome = { kind: 'repeated', firstIndex, index: firstIndex, outcome: first };
+    const detail = `the first request under this idempotency key was answered at log index ${firstIndex}, and that is no longer true`;
+    const untrue = now(refused({ code: 'conflict', detail }));
+    const id = 'key' in command && typeof command.key === 'object' ? claimIdOf(command.key) : '';
+    const claim = this.claims.get(id);
+    const notHeld = now(refused({ code: 'not-held', holder: claim?.holder ?? null, fence: claim?.fence ?? null }));
+    const holder = 'holder' in command ? command.holder : '';
+    if (first.kind === 'key' || first.kind === 'txn') return past;
+    if (first.kind === 'claim') {
+      if (claim?.holder !== holder || claim.fence !== first.claim.fence) return notHeld;
+      return now({ ...first, claim: this.claimView(id) });
+    }
+    if (first.kind === 'grant') {
+      if (this.leases.get(first.grant.id)?.grantedIndex === grantedIndex) return now({ ...first, grant: this.grantView(first.grant.id) });
+      return now(refused({ code: 'lease-not-found', id: first.grant.id }));
+    }
+    if (first.kind === 'done') {
+      const isPinned = 'entity' in command && (this.pins.get(id) ?? []).includes(command.entity);
+      const isAttached = (command.kind === 'attach' || command.kind === 'detach') && this.keys.get(command.key)?.lease === command.id;
+      const isReleased = claim?.holder !== holder || ('fence' in command && command.fence !== null && command.fence !== claim.fence);
+      if (command.kind === 'delete') return past;
+      const isTrue =
+        (command.kind === 'release' && isReleased) ||
+        (command.kind === 'pin' && isPinned) ||
+        (command.kind === 'unpin' && !isPinned) ||
+        (command.kind === 'attach' && isAttached) ||
+        (command.kind === 'detach' && !isAttached) ||
+        (command.kind === 'revoke' && !this.leases.has(command.id));
+      return isTrue ? now(first) : untrue;
+    }
+    if (first.kind !== 'refused') return past;
+    const { refusal } = first;
+    switch (refusal.code) {
+      case 'claim-denied':
+        return claim?.holder === refusal.holder && claim.fence === refusal.fence ? now(this.denied(id, claim)) : notHeld;
+      case 'not-held':
+        return notHeld;
+      case 'assertion-failed': {
+        const other = this.claims.get(claimIdOf(refusal.failed));
+        return now(refused({ ...refusal, holder: other?.holder ?? null, fence: other?.fence ?? null }));
+      }
+      case 'conflict':
+        if (claim?.holder !== holder) return notHeld;
+        return claim.session === null ? untrue : now(this.extend(id, claim, 1));
+      case 'lease-exists':
+        return this.leases.has(refusal.id) ? now(first) : untrue;
+      case 'lease-not-found':
+        return this.leases.has(refusal.id) ? untrue : now(first);
+      case 'key-not-found':
+        return this.keys.has(refusal.key) ? untrue : now(first);
+      default:
+        return past;
+    }
   }
 
   nextFree(): ModelWaiter | undefined {
@@ -322,16 +392,15 @@ export class Model {
     const alive = this.waiters.filter(isMeant);
     for (const waiter of alive) {
       const known = waiter.requestKey === null ? undefined : this.remembered.get(waiter.requestKey);
-      const outcome: Outcome = known?.outcome
-        ? { kind: 'repeated', index: known.index, outcome: known.outcome }
-        : this.claim(id, waiter.command);
+      const outcome: Outcome = known?.outcome ? this.replay(known, known.outcome, waiter.command) : this.claim(id, waiter.command);
       this.giveUp((other) => other === waiter, outcome);
       if (alive.length === 1 && outcome.kind === 'claim') this.granted.set(id, waiter);
     }
   }
 
   extend(id: string, claim: ModelClaim, durationMs: number): Outcome {
-    if (claim.session !== null) return refused({ code: 'conflict', detail: `the claim lives by lease ${claim.session}: renew that one` });
+    if (claim.session !== null)
+      return refused({ code: 'conflict', detail: `the claim is attached to lease ${claim.session}: renew that lease` });
     this.granted.delete(id);
     if (this.deadline(durationMs) > claim.deadlineMs) Object.assign(claim, { durationMs, deadlineMs: this.deadline(durationMs) });
     return { kind: 'claim', created: false, claim: this.claimView(id) };

@@ -1,4 +1,4 @@
-// Exactly once: a command under a caller's key is carried out once, and a repeat is told the same, with the index of the first.
+// Exactly once: a command under a caller's key is carried out once, and a repeat is told what is true of the first outcome.
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { BareCommand } from '../../src/lease/commands.ts';
 import { LEASE_WAITERS_MAX, REMEMBERED_BYTES_MAX, REMEMBERED_FOR_MS, REMEMBERED_MAX } from '../../src/lease/limits.ts';
@@ -18,9 +18,30 @@ beforeEach(() => {
   log.state = new StateMachine({ vacated: () => undefined, turnEnded: (turn) => ended.push(turn) });
 });
 
-function once(key: string, command: BareCommand): Outcome {
+function once(key: string, command: BareCommand, since: number | null = null): Outcome {
+  return log.apply({ kind: 'once', key, command, since });
+}
+
+/** As an entry of version 0.1.0. */
+function onceOld(key: string, command: BareCommand): Outcome {
   return log.apply({ kind: 'once', key, command });
 }
+
+/** The answer to a repeat, of a first outcome at `firstIndex`, that is true at the present index. */
+function now(firstIndex: number, outcome: object): object {
+  return { kind: 'repeated', firstIndex, index: log.index, outcome };
+}
+
+/** The same about the past: as it was at the index of the first. */
+function past(firstIndex: number, outcome: object): object {
+  return { kind: 'repeated', firstIndex, index: firstIndex, outcome };
+}
+
+const notHeld = (holder: string | null, fence: number | null): object => ({
+  kind: 'refused',
+  refusal: { code: 'not-held', holder, fence },
+});
+const refusal = (code: string): object => ({ kind: 'refused', refusal: { code } });
 
 const claim = (holder: string, waitMs?: number): BareCommand => ({
   kind: 'claim',
@@ -32,28 +53,13 @@ const claim = (holder: string, waitMs?: number): BareCommand => ({
 const put = (value: string): BareCommand => ({ kind: 'put', key: 'k', value, lease: null, assert: [], precondition: null });
 
 describe('a repeat', () => {
-  test('I12 is told the outcome and the index of the first, and changes nothing', () => {
+  test('I12 of a write is told the outcome and the index of the first, and changes nothing', () => {
     const first = once('a', put('v'));
     once('b', put('w'));
     const before = dumped(log.state);
-    expect(once('a', put('v'))).toEqual({ kind: 'repeated', index: 1, outcome: first });
+    expect(once('a', put('v'))).toEqual(past(1, first));
     expect(dumped(log.state)).toBe(before);
     expect(log.state.key('k')?.value).toBe('w');
-  });
-
-  test('of a refusal is refused with the facts of then', () => {
-    log.claim(redis, alice, 100);
-    const refused = once('a', claim(bob));
-    log.release(redis, alice);
-    expect(once('a', claim(bob))).toEqual({ kind: 'repeated', index: 2, outcome: refused });
-    expect(log.shown(redis)).toBeNull();
-  });
-
-  test('of a claim whose tenure is over begins no second one', () => {
-    once('a', claim(alice));
-    log.release(redis, alice);
-    expect(once('a', claim(alice))).toMatchObject({ kind: 'repeated', index: 1, outcome: { created: true, claim: { fence: 1 } } });
-    expect(log.shown(redis)).toBeNull();
   });
 
   test('with another command under the same key is a conflict, and nothing is carried out', () => {
@@ -66,7 +72,7 @@ describe('a repeat', () => {
   test('is known after an image, too', () => {
     const first = once('a', put('v'));
     log.state = restored(log.state);
-    expect(once('a', put('v'))).toEqual({ kind: 'repeated', index: 1, outcome: first });
+    expect(once('a', put('v'))).toEqual(past(1, first));
   });
 
   test('of a transaction has its puts and what it read then', () => {
@@ -83,7 +89,7 @@ describe('a repeat', () => {
     };
     const first = once('t', txn);
     log.put('a', 'later');
-    expect(once('t', txn)).toEqual({ kind: 'repeated', index: 1, outcome: first });
+    expect(once('t', txn)).toEqual(past(1, first));
   });
 
   test('does not keep a value that its command puts, nor what is too much to keep of what it read', () => {
@@ -95,25 +101,261 @@ describe('a repeat', () => {
     expect(JSON.stringify(kept).length).toBeLessThan(1_000);
     expect(once('a', put(value))).toMatchObject({ kind: 'repeated', outcome: { key: { value } } });
     log.put('k', 'now');
-    expect(once('t', read)).toMatchObject({ kind: 'repeated', outcome: { results: [{ keys: [{ value: 'now' }] }] } });
+    // Read again, so it is true at the index of the repeat.
+    expect(once('t', read)).toMatchObject(now(2, { results: [{ keys: [{ value: 'now' }] }] }));
   });
 
-  test('of a renewal that version 0.1.0 remembered has counts in place of the lists', () => {
-    once('r', { kind: 'grant', id: '7', ttlMs: 100 });
+  test('of a grant that version 0.1.0 remembered, with lists, shows the lease as it is', () => {
+    onceOld('r', { kind: 'grant', id: '7', ttlMs: 100 });
     const old = { id: '7', ttlMs: 100, remainingMs: 100, keys: ['a', 'b'], claims: [{ namespace: 'n', model: 'm', lease: 'l' }] };
-    const copy = new StateMachine({ vacated: () => undefined });
-    for (const [name, content] of log.state.dump()) {
-      const [fingerprint, index, position, timeMs] = content as unknown[];
-      const outcome = JSON.stringify({ kind: 'grant', grant: old });
-      copy.restore(name, name === 'ir' ? [fingerprint, index, position, timeMs, outcome] : content, 1);
+    replaceOutcome('r', { kind: 'grant', grant: old });
+    log.timeMs += 30;
+    const shown = { id: '7', ttlMs: 100, remainingMs: 70, keyCount: 0, claimCount: 0, attachedIndex: 0 };
+    expect(once('r', { kind: 'grant', id: '7', ttlMs: 100 })).toEqual(now(1, { kind: 'grant', grant: shown }));
+  });
+});
+
+/** Restores the state with another remembered outcome, or fingerprint, under the key. */
+function replaceOutcome(key: string, outcome: object | string, fingerprint?: unknown): void {
+  const copy = new StateMachine({ vacated: () => undefined, turnEnded: (turn) => ended.push(turn) });
+  for (const [name, content] of log.state.dump()) {
+    const [known, index, position, timeMs] = content as unknown[];
+    const text = typeof outcome === 'string' ? outcome : JSON.stringify(outcome);
+    copy.restore(name, name === `i${key}` ? [fingerprint ?? known, index, position, timeMs, text] : content, 1);
+  }
+  copy.finishRestore(log.index);
+  log.state = copy;
+}
+
+describe('a repeat says no more than what is true', () => {
+  const extend: BareCommand = { kind: 'extend', key: redis, holder: alice, durationMs: 100, fence: null };
+  const release: BareCommand = { kind: 'release', key: redis, holder: alice, fence: null };
+  const bySession: BareCommand = { kind: 'claim-session', key: redis, holder: alice, session: '7' };
+  const grant: BareCommand = { kind: 'grant', id: '7', ttlMs: 100 };
+
+  test('of a claim that is still held: with the time that is left, in the same tenure', () => {
+    once('a', claim(alice));
+    log.timeMs += 60;
+    expect(once('a', claim(alice))).toMatchObject(now(1, { kind: 'claim', created: true, claim: { fence: 1, remainingMs: 40 } }));
+    log.apply({ kind: 'extend', key: redis, holder: alice, durationMs: 900, fence: null });
+    expect(once('a', claim(alice))).toMatchObject(now(1, { claim: { fence: 1, durationMs: 900, remainingMs: 900 } }));
+  });
+
+  test.each([
+    ['claim', claim(alice), null],
+    ['extend', extend, claim(alice)],
+    ['claim by a session', bySession, grant],
+  ])('of a %s whose tenure has ended: not held, by whoever holds the lease now, and no second tenure begins', (_name, command, before) => {
+    if (before !== null) log.apply(before);
+    expect(once('a', command)).toMatchObject({ kind: 'claim' });
+    const firstIndex = log.index;
+    log.release(redis, alice);
+    expect(once('a', command)).toEqual(now(firstIndex, notHeld(null, null)));
+    expect(log.shown(redis)).toBeNull();
+    log.claim(redis, bob, 100);
+    const fence = log.index;
+    expect(once('a', command)).toEqual(now(firstIndex, notHeld(bob, fence)));
+    log.release(redis, bob);
+    // The same holder again, by another request: another tenure.
+    log.claim(redis, alice, 100);
+    expect(once('a', command)).toEqual(now(firstIndex, notHeld(alice, log.index - 1)));
+  });
+
+  test('of a claim by a session that has ended: not held', () => {
+    log.grant('7', 100);
+    once('a', bySession);
+    log.revoke('7');
+    expect(once('a', bySession)).toEqual(now(2, notHeld(null, null)));
+  });
+
+  test('of a denied claim: denied while that tenure lasts, with the time that is left, then not held', () => {
+    log.claim(redis, alice, 100);
+    once('a', claim(bob));
+    log.timeMs += 60;
+    const denied = { kind: 'refused', refusal: { code: 'claim-denied', holder: alice, fence: 1, remainingMs: 40 } };
+    expect(once('a', claim(bob))).toEqual(now(2, denied));
+    log.release(redis, alice);
+    expect(once('a', claim(bob))).toEqual(now(2, notHeld(null, null)));
+    expect(log.shown(redis)).toBeNull();
+  });
+
+  test('of an extension that was refused: by whoever holds the lease now', () => {
+    once('a', extend);
+    log.claim(redis, bob, 100);
+    expect(once('a', extend)).toEqual(now(1, notHeld(bob, 2)));
+  });
+
+  test('of a gated write that was refused: by whoever holds the lease now', () => {
+    const gated: BareCommand = { ...put('v'), assert: [{ ...redis, holder: alice }] } as BareCommand;
+    once('a', gated);
+    log.claim(redis, bob, 100);
+    expect(once('a', gated)).toMatchObject(now(1, { refusal: { code: 'assertion-failed', holder: bob, fence: 2 } }));
+  });
+
+  test('of a release: done, unless the same holder has the lease again', () => {
+    log.claim(redis, alice, 100);
+    once('a', release);
+    once('f', { kind: 'release', key: redis, holder: alice, fence: 1 });
+    log.claim(redis, bob, 100);
+    expect(once('a', release)).toEqual(now(2, { kind: 'done' }));
+    log.release(redis, bob);
+    log.claim(redis, alice, 100);
+    expect(once('a', release)).toMatchObject(now(2, refusal('conflict')));
+    // One tenure was released by its fence, and is over for ever.
+    expect(once('f', { kind: 'release', key: redis, holder: alice, fence: 1 })).toEqual(now(3, { kind: 'done' }));
+    expect(log.shown(redis)?.holder).toBe(alice);
+  });
+
+  test('of a pin or an attachment: done while it is there, and the reverse of their removal', () => {
+    const pin: BareCommand = { kind: 'pin', key: redis, entity: 'e' };
+    const attach: BareCommand = { kind: 'attach', id: '7', key: 'k' };
+    log.apply(grant);
+    log.put('k', 'v');
+    once('p', pin);
+    once('t', attach);
+    expect([once('p', pin), once('t', attach)]).toMatchObject([{ outcome: { kind: 'done' } }, { outcome: { kind: 'done' } }]);
+    once('u', { ...pin, kind: 'unpin' } as BareCommand);
+    once('d', { ...attach, kind: 'detach' } as BareCommand);
+    expect([once('p', pin), once('t', attach)]).toMatchObject([{ outcome: refusal('conflict') }, { outcome: refusal('conflict') }]);
+    expect(log.state.sizes.pins).toBe(0);
+    log.apply(pin);
+    log.apply(attach);
+    const undone = [once('u', { ...pin, kind: 'unpin' } as BareCommand), once('d', { ...attach, kind: 'detach' } as BareCommand)];
+    expect(undone).toMatchObject([{ outcome: refusal('conflict') }, { outcome: refusal('conflict') }]);
+    expect(log.state.key('k')?.lease).toBe('7');
+  });
+
+  test('of a grant and a renewal: the lease as it is, and not found once it has ended, though another has its id', () => {
+    once('g', grant);
+    once('r', { kind: 'renew', id: '7' });
+    log.timeMs += 60;
+    const shown = { kind: 'grant', grant: { id: '7', remainingMs: 40 } };
+    expect([once('g', grant), once('r', { kind: 'renew', id: '7' })]).toMatchObject([{ outcome: shown }, { outcome: shown }]);
+    once('v', { kind: 'revoke', id: '7' });
+    log.apply(grant);
+    log.state = restored(log.state);
+    const gone = refusal('lease-not-found');
+    expect([once('g', grant), once('r', { kind: 'renew', id: '7' })]).toMatchObject([{ outcome: gone }, { outcome: gone }]);
+    expect(once('v', { kind: 'revoke', id: '7' })).toMatchObject({ outcome: refusal('conflict') });
+    expect(log.state.grant('7', log.timeMs)).not.toBeNull();
+  });
+
+  test('of what was refused because something was there or was missing: a conflict once that has changed', () => {
+    const renew: BareCommand = { kind: 'renew', id: '7' };
+    const drop: BareCommand = { kind: 'delete', key: 'k', assert: [], precondition: null };
+    once('r', renew);
+    once('d', drop);
+    expect([once('r', renew), once('d', drop)]).toMatchObject([
+      { outcome: refusal('lease-not-found') },
+      { outcome: refusal('key-not-found') },
+    ]);
+    log.apply(grant);
+    once('g', grant);
+    log.put('k', 'v');
+    expect(once('g', grant)).toMatchObject({ outcome: refusal('lease-exists') });
+    expect([once('r', renew), once('d', drop)]).toMatchObject([{ outcome: refusal('conflict') }, { outcome: refusal('conflict') }]);
+    log.revoke('7');
+    expect(once('g', grant)).toMatchObject({ outcome: refusal('conflict') });
+    expect(log.state.key('k')?.value).toBe('v');
+  });
+});
+
+describe('two commands with one fingerprint under one key', () => {
+  const fingerprint = (key: string): unknown => (new Map(log.state.dump()).get(`i${key}`) as unknown[])[0];
+  const txn: BareCommand = { kind: 'txn', assert: [], compare: [], success: [{ kind: 'get', key: 'k' }], failure: [] };
+  const commands: readonly BareCommand[] = [
+    claim(alice),
+    put('v'),
+    txn,
+    { ...txn, success: [{ kind: 'put', key: 'k', value: 'v', lease: null }] } as BareCommand,
+    { ...txn, success: [] } as BareCommand,
+    { kind: 'grant', id: '7', ttlMs: 100 },
+    { kind: 'release', key: redis, holder: alice, fence: null },
+  ];
+
+  test('are a conflict, whatever the one is and the other left behind; the state and the node go on', () => {
+    for (const [at, first] of commands.entries()) {
+      for (const [place, second] of commands.entries()) {
+        if (at === place) continue;
+        log = new Log();
+        // As if their fingerprints of version 0.1.0, 53 bits, were equal: those can be constructed.
+        onceOld('b', second);
+        const same = fingerprint('b');
+        log = new Log();
+        const outcome = onceOld('a', first);
+        const text = new Map(log.state.dump()).get('ia') as unknown[];
+        replaceOutcome('a', String(text[4]), same);
+        expect([at, place, outcome.kind, onceOld('a', second)]).toMatchObject([at, place, outcome.kind, refusal('conflict')]);
+      }
     }
-    copy.finishRestore(log.index);
+  });
+
+  test.each([
+    '{"kind":"refused"}',
+    '{"kind":"refused","refusal":{"code":"x"}}',
+    '{"kind":"queued","ticket":1}',
+    '{"kind":"claim"}',
+    '{"kind":"txn","succeeded":true,"results":[null]}',
+    '',
+  ])('an outcome that no such command has, %s, is never told', (text) => {
+    once('a', txn);
+    replaceOutcome('a', text);
+    expect(once('a', txn)).toMatchObject(refusal('conflict'));
+  });
+
+  test('have 128 bits of SHA-256 to differ in, and entries of version 0.1.0 keep theirs', () => {
+    onceOld('a', put('v'));
+    expect(fingerprint('a')).toBeTypeOf('number');
+    once('b', put('v'));
+    expect(fingerprint('b')).toMatch(/^[0-9a-f]{32}$/);
+    expect([once('a', put('v')), once('b', put('v'))]).toMatchObject([{ kind: 'repeated' }, { kind: 'repeated' }]);
+  });
+});
+
+describe('a key whose outcome might be forgotten', () => {
+  /** Remembers outcomes of so many bytes that a few thousand make the oldest go, until they do. */
+  const fill = (): void => {
+    log.put('big', 'x'.repeat(15_000));
+    const read: BareCommand = { kind: 'txn', assert: [], compare: [], success: [{ kind: 'get', key: 'big' }], failure: [] };
+    for (let size = 0, at = 0; log.state.sizes.remembered > size; at += 1) {
+      size = log.state.sizes.remembered;
+      once(`f${at}`, read);
+    }
+  };
+
+  test('is refused if it is in use since before the last outcome that is forgotten, and carried out otherwise', () => {
+    once('a', claim(alice));
+    log.release(redis, alice);
+    fill();
+    const forgottenIndex = 4;
+    expect(once('x', claim(bob), 0)).toMatchObject({ refusal: { code: 'conflict', forgottenIndex } });
+    expect(log.shown(redis)).toBeNull();
+    expect(once('a', claim(alice), 0)).toMatchObject({ refusal: { code: 'conflict', forgottenIndex } });
+    const copy = restored(log.state);
+    expect(dumped(copy)).toBe(dumped(log.state));
     log.state = copy;
-    expect(once('r', { kind: 'grant', id: '7', ttlMs: 100 })).toEqual({
-      kind: 'repeated',
-      index: 1,
-      outcome: { kind: 'grant', grant: { id: '7', ttlMs: 100, remainingMs: 100, keyCount: 2, claimCount: 1, attachedIndex: 0 } },
-    });
+    expect(once('y', claim(bob), forgottenIndex - 1)).toMatchObject({ refusal: { code: 'conflict', forgottenIndex } });
+    expect(once('y', claim(bob), forgottenIndex)).toMatchObject({ kind: 'claim', created: true });
+    // Whoever says nothing is carried out, as ever.
+    expect(once('z', claim(bob))).toMatchObject({ kind: 'claim', created: false });
+  });
+
+  test('by an account that begins with the first entry of this version, at the oldest outcome that is left', () => {
+    const before = log.state.dump();
+    expect(new Map(before).get('m')).toMatchObject({ length: 5 });
+    onceOld('a', put('v'));
+    onceOld('b', put('v'));
+    once('c', put('v'), 0);
+    expect(new Map(log.state.dump()).get('m')).toMatchObject([3, 0, 2, 2, 0, 1]);
+    expect(once('d', put('v'), 1)).toMatchObject({ kind: 'key' });
+  });
+
+  test('by age, too', () => {
+    once('a', put('v'));
+    log.timeMs += REMEMBERED_FOR_MS + 1;
+    once('b', put('w'));
+    expect(once('a', put('v'), 0)).toMatchObject({ refusal: { code: 'conflict', forgottenIndex: 1 } });
+    expect(log.state.key('k')?.value).toBe('w');
   });
 });
 
@@ -125,17 +367,18 @@ describe('a claim that waits under a key', () => {
     log.release(redis, alice);
     expect(ended).toMatchObject([
       { ticket: 2, outcome: { kind: 'claim', created: true } },
-      { ticket: 3, outcome: { kind: 'repeated', index: 4, outcome: { kind: 'claim', created: true } } },
+      { ticket: 3, outcome: now(4, { kind: 'claim', created: true }) },
     ]);
-    expect(once('a', claim(bob))).toMatchObject({ kind: 'repeated', index: 4, outcome: { created: true, claim: { fence: 4 } } });
+    expect(once('a', claim(bob))).toMatchObject(now(4, { created: true, claim: { fence: 4 } }));
   });
 
   test('is remembered as denied when its time was up', () => {
     log.claim(redis, alice, 100);
     once('a', claim(bob, 500));
     const denied = log.apply({ kind: 'leave', ticket: 2, giveBack: false });
+    expect(once('a', claim(bob, 500))).toEqual(now(3, denied));
     log.release(redis, alice);
-    expect(once('a', claim(bob, 500))).toEqual({ kind: 'repeated', index: 3, outcome: denied });
+    expect(once('a', claim(bob, 500))).toEqual(now(3, notHeld(null, null)));
   });
 
   test('is forgotten when its caller hung up, waiting or granted, so that it can ask anew', () => {
@@ -156,7 +399,7 @@ describe('a claim that waits under a key', () => {
     const denied = log.apply({ kind: 'leave', ticket: 3, giveBack: false });
     // The word of the first caller's node came late.
     log.apply({ kind: 'leave', ticket: 2, giveBack: true });
-    expect(once('a', claim(bob, 500))).toEqual({ kind: 'repeated', index: 4, outcome: denied });
+    expect(once('a', claim(bob, 500))).toEqual(now(4, denied));
   });
 
   test('is not given back for its first caller once a repeat was answered', () => {

@@ -36,6 +36,8 @@ interface Errand {
   readonly requestKey: string | null;
   /** When the first attempt began, in true milliseconds. */
   firstBeganMs: number | null;
+  /** Greatest log index acknowledged to anybody before that. */
+  since: number | null;
 }
 
 interface Client {
@@ -188,8 +190,11 @@ export class Workload {
       () => done(null),
       (life) => {
         const { wanted, waitMs, requestKey } = errand;
-        const command: Command = requestKey === null || waitMs !== null ? wanted : { kind: 'once', key: requestKey, command: wanted };
         errand.firstBeganMs ??= this.#scheduler.nowMs;
+        errand.since ??= this.#ledger.acknowledged;
+        const { since } = errand;
+        const isKeyed = requestKey !== null && waitMs === null;
+        const command: Command = isKeyed ? { kind: 'once', key: requestKey, command: wanted, since } : wanted;
         const call: Call = {
           id: this.#takeId(),
           client: name,
@@ -222,7 +227,7 @@ export class Workload {
         const settleLater = (settled: Settled): void => {
           this.#scheduler.after(0, () => settle(settled));
         };
-        const leave = life.service.claimInTurn(wanted, waitMs, settleLater, requestKey);
+        const leave = life.service.claimInTurn(wanted, waitMs, settleLater, requestKey, since);
         if (this.#random.chance(0.3)) this.#leave(life, call, pending, leave, () => done(null));
       },
     );
@@ -369,7 +374,7 @@ export class Workload {
 }
 
 function errandOf(wanted: BareCommand): Errand {
-  return { wanted, waitMs: null, requestKey: null, firstBeganMs: null };
+  return { wanted, waitMs: null, requestKey: null, firstBeganMs: null, since: null };
 }
 
 const THINK_MOST_MS = 60;

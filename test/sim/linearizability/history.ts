@@ -25,6 +25,8 @@ interface Request {
   /** The first attempt. */
   readonly call: Call;
   answer: string | null;
+  /** Of the tenure in that answer; `null` for none. */
+  fence: number | null;
   /** Whether any attempt may have been carried out without an answer. */
   mayHaveHappened: boolean;
 }
@@ -110,9 +112,9 @@ export class History {
     }
   }
 
-  /** `settled` null: no answer. Every answer must be the first one. */
+  /** `settled` null: no answer. Every answer about the past must be the first one, and every other one true. */
   #attempted(key: string, call: Call, settled: Settled | null, nowMs: number): void {
-    const request = this.#requests.get(key) ?? { call, answer: null, mayHaveHappened: false };
+    const request = this.#requests.get(key) ?? { call, answer: null, fence: null, mayHaveHappened: false };
     this.#requests.set(key, request);
     if (settled?.kind !== 'applied') {
       if (call.waitMs !== null) {
@@ -121,11 +123,53 @@ export class History {
       } else request.mayHaveHappened ||= settled === null || mayHaveHappened(call, settled);
       return;
     }
+    if (settled.replayed !== undefined && (settled.index !== settled.replayed || !WRITES.has(call.wanted.kind))) {
+      this.#replayed(request, call, settled, nowMs);
+      return;
+    }
     const answer = describeAnswer(settled, call.waitMs !== null);
     if (request.answer === null) this.#ended(call, settled, nowMs);
     else if (request.answer !== answer)
       this.#disorders.push({ object: `request ${key}`, verdict: { kind: 'unequal', answers: [request.answer, answer] } });
+    if (request.answer === null && settled.outcome.kind === 'claim') request.fence = settled.outcome.claim.fence;
     request.answer ??= answer;
+  }
+
+  /** A repeat is told of the present: that is a look at it, at any moment of this attempt. */
+  #replayed(request: Request, call: Call, settled: Extract<Settled, { kind: 'applied' }>, nowMs: number): void {
+    // If no answer to the first has come, what it did may have happened at any time since.
+    request.mayHaveHappened ||= request.answer === null;
+    const { outcome, index } = settled;
+    const { wanted: command, beganMs } = call;
+    if (request.answer !== null && outcome.kind === 'claim' && outcome.claim.fence !== request.fence)
+      this.#disorders.push({ object: nameOf(call), verdict: { kind: 'unequal', answers: [request.answer, JSON.stringify(outcome)] } });
+    const told = outcome.kind === 'refused' ? outcome.refusal.code : outcome.kind;
+    const span: Span = { name: `${nameOf(call)}: replayed ${told} at ${index}`, calledMs: beganMs, returnedMs: nowMs, hint: index };
+    switch (command.kind) {
+      case 'claim':
+      case 'claim-session':
+      case 'extend':
+      case 'release':
+      case 'pin':
+      case 'unpin': {
+        const step = leases.replayed(command, outcome);
+        if (step !== null) this.#lease(keyName(command.key), span, step);
+        break;
+      }
+      default:
+    }
+    if (outcome.kind === 'claim' && outcome.claim.session === null && outcome.claim.remainingMs !== null)
+      this.#endings.promise(leases.tenureName(keyName(outcome.claim), outcome.claim.fence), beganMs, outcome.claim.remainingMs);
+    if (outcome.kind === 'grant') {
+      this.#grant(outcome.grant.id, span, seenAlive);
+      this.#endings.promise(outcome.grant.id, beganMs, outcome.grant.remainingMs);
+    }
+    if (outcome.kind !== 'refused') return;
+    const { refusal } = outcome;
+    if (refusal.code === 'lease-not-found') this.#grant(refusal.id, span, seenMissing);
+    if (refusal.code === 'lease-exists') this.#grant(refusal.id, span, seenAlive);
+    if (refusal.code === 'key-not-found') this.#key(refusal.key, span, keys.shows(null));
+    if (refusal.code === 'assertion-failed') this.#lease(keyName(refusal.failed), span, leases.heldBy(refusal.holder, refusal.fence));
   }
 
   #ended(call: Call, settled: Settled, nowMs: number): void {
@@ -258,6 +302,9 @@ function nameOf({ id, client, text }: Call): string {
 function sameAssertion(one: Assertion, other: Assertion): boolean {
   return keyName(one) === keyName(other) && one.holder === other.holder && one.fence === other.fence;
 }
+
+/** What these did stays true, whatever comes after it. */
+const WRITES: ReadonlySet<string> = new Set(['put', 'delete', 'txn']);
 
 /** A claim that waited and was given up may have been granted in between, and given back. */
 function mayHaveHappened(call: Call, settled: Settled): boolean {

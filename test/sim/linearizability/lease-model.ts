@@ -137,6 +137,47 @@ export function refutes(assertion: Assertion, holder: string | null, fence: numb
   };
 }
 
+/** What a repeat was told of the present: the first outcome as far as it is still true, by the command's own effect if that is not known. */
+export function replayed(command: LeaseCommand, outcome: Outcome): LeaseStep | null {
+  if (outcome.kind === 'claim') {
+    const { claim } = outcome;
+    if (command.kind !== 'claim' && command.kind !== 'claim-session' && command.kind !== 'extend') return never;
+    if (claim.holder !== command.holder) return never;
+    return (state) => {
+      const held = match(state, claim.holder, claim.fence);
+      return held === null || held.session !== claim.session || !samePins(state, claim) ? [] : [holding(state, held)];
+    };
+  }
+  if (outcome.kind === 'refused') {
+    const { refusal } = outcome;
+    if (refusal.code === 'not-held') return heldBy(refusal.holder, refusal.fence);
+    if (refusal.code !== 'claim-denied') return null;
+    return 'holder' in command && refusal.holder === command.holder ? never : heldBy(refusal.holder, refusal.fence);
+  }
+  switch (command.kind) {
+    case 'release':
+      return (state) => {
+        const { holder, fence } = command;
+        const hasAgain = state.held?.holder === holder && (fence === null || state.held.fence === fence);
+        return hasAgain ? [] : [state];
+      };
+    case 'pin':
+    case 'unpin':
+      return (state) => (state.pins.includes(command.entity) === (command.kind === 'pin') ? [state] : []);
+    default:
+      return never;
+  }
+}
+
+/** The holder and fence that a refusal names; nulls for nobody. */
+export function heldBy(holder: string | null, fence: number | null): LeaseStep {
+  return (state) => {
+    if (holder === null || fence === null) return state.held === null ? [state] : [];
+    const held = match(state, holder, fence);
+    return held === null ? [] : [holding(state, held)];
+  };
+}
+
 function refused(command: LeaseCommand, { refusal }: Outcome & { readonly kind: 'refused' }): LeaseStep {
   const { holder = '' } = command as { readonly holder?: string };
   switch (refusal.code) {

@@ -26,8 +26,10 @@ export class Acknowledged implements Property {
     }
     if (fact.kind === 'call-began' && fact.call.tag !== null) this.#unique.add(fact.call.text);
     if (fact.kind !== 'call-ended' || fact.settled.kind !== 'applied') return;
-    const { index, outcome } = fact.settled;
-    this.#check(fact.call, index, JSON.stringify(outcome));
+    const { index, outcome, replayed } = fact.settled;
+    // A repeat about the present is told the outcome of its own entry, which says that it is one; about the past, that of the first.
+    const isOwn = replayed !== undefined && replayed !== index;
+    this.#check(fact.call, index, JSON.stringify(isOwn ? { kind: 'repeated', firstIndex: replayed, index, outcome } : outcome));
   }
 
   #check(call: Call, index: Index, outcome: string): void {

@@ -25,7 +25,9 @@ export class NeverEarly implements Property {
     if (fact.kind === 'call-ended' && fact.settled.kind === 'applied') {
       const { outcome } = fact.settled;
       if (outcome.kind === 'claim' && outcome.claim.session === null && 'durationMs' in fact.call.wanted) {
-        this.#promiseClaim(fact.call, fact.settled.index, outcome.claim, outcome.claim.fence, fact.call.wanted.durationMs);
+        // What a repeat repeats was promised at the index of the first.
+        const index = fact.settled.replayed ?? fact.settled.index;
+        this.#promiseClaim(fact.call, index, outcome.claim, outcome.claim.fence, fact.call.wanted.durationMs);
       }
       if (outcome.kind === 'grant') this.#promiseGrant(fact.call, outcome.grant.id, outcome.grant.ttlMs);
     }
