@@ -1,7 +1,7 @@
 // Reads the whole log at start and believes nothing: each record whole, linked to the one before, and the last one that of the head.
 import type { Level } from 'level';
 import type { ImageMeta } from '../env.ts';
-import type { Entry, Term } from '../raft/types.ts';
+import type { Entry, Index, Term } from '../raft/types.ts';
 import { MalformedBytesError } from './bytes.ts';
 import type { Head } from './head.ts';
 import { LOG_RANGE } from './keys.ts';
@@ -12,6 +12,8 @@ export type Database = Level<Buffer, Buffer>;
 
 const READ_RECORDS = 1000;
 const READ_BYTES = 128 * 1024;
+/** Entries at or before the image are kept for followers alone: up to so many bytes of them. The others are checked and dropped. */
+const KEPT_BYTES = 32 * 1024 * 1024;
 
 export interface RecoveredLog {
   readonly entries: Entry[];
@@ -24,7 +26,7 @@ export interface RecoveredLog {
  * Records at or below the image may still stand, since compaction is not synced; those that do are checked like the others.
  */
 export async function recoverLog(database: Database, head: Head, image: ImageMeta): Promise<RecoveredLog> {
-  const log = new LogReader();
+  const log = new LogReader(image.index);
   const iterator = database.iterator({ ...LOG_RANGE, highWaterMarkBytes: READ_BYTES });
   try {
     for (let batch = await iterator.nextv(READ_RECORDS); batch.length > 0; batch = await iterator.nextv(READ_RECORDS)) {
@@ -38,10 +40,20 @@ export async function recoverLog(database: Database, head: Head, image: ImageMet
 
 /** Takes the records in order of their keys, as they come. */
 export class LogReader {
-  readonly #entries: Entry[] = [];
+  readonly #imageIndex: Index;
+  readonly #keptBytes: number;
+  #entries: Entry[] = [];
+  /** Of the entries at or before the image. */
+  #bytes = 0;
   #precedingTerm: Term = 0;
   #shape: LogShape | null = null;
   #previous: LogRecord | null = null;
+
+  /** Of the entries up to `imageIndex` about the last `keptBytes` are kept. */
+  constructor(imageIndex: Index, keptBytes = KEPT_BYTES) {
+    this.#imageIndex = imageIndex;
+    this.#keptBytes = keptBytes;
+  }
 
   /** Throws `MalformedBytesError` when the record cannot follow the one before. */
   add(record: LogRecord): void {
@@ -56,7 +68,7 @@ export class LogReader {
         throw new MalformedBytesError(`the log record at ${first} does not follow the one at ${previous.first}`);
       }
       shape.truncate(first);
-      this.#entries.length = first - (this.#entries[0]?.index ?? first);
+      this.#truncate(record);
     }
     let term = shape.last.term;
     if (term !== record.previousTerm)
@@ -67,8 +79,32 @@ export class LogReader {
       this.#entries.push(entry);
     }
     shape.append(entries, record.checksum);
+    this.#dropOld(entries);
     this.#shape = shape;
     this.#previous = record;
+  }
+
+  /** A record replaces what was written before at its indexes and after them, also where that was dropped here. */
+  #truncate({ first, previousTerm }: LogRecord): void {
+    const start = this.#entries[0]?.index ?? first;
+    this.#entries.length = Math.max(0, first - start);
+    if (first >= start) return;
+    this.#precedingTerm = previousTerm;
+    this.#bytes = 0;
+  }
+
+  /** Drops the older half of the entries before the image when there are too many bytes of them. */
+  #dropOld(added: readonly Entry[]): void {
+    for (const entry of added) if (entry.index <= this.#imageIndex) this.#bytes += dataBytes(entry);
+    if (this.#bytes <= 2 * this.#keptBytes) return;
+    let count = 0;
+    for (; this.#bytes > this.#keptBytes; count++) {
+      const entry = this.#entries[count];
+      if (entry === undefined || entry.index >= this.#imageIndex) break;
+      this.#bytes -= dataBytes(entry);
+    }
+    this.#precedingTerm = this.#entries[count - 1]?.term ?? this.#precedingTerm;
+    this.#entries = this.#entries.slice(count);
   }
 
   /** Throws `MalformedBytesError` when the log does not reach from `image` to `head`. */
@@ -94,4 +130,8 @@ export class LogReader {
       throw new MalformedBytesError(`entries up to ${head.hardState.commit} were committed, the log ends at ${last.index}`);
     return { entries: this.#entries, precedingTerm: this.#shape === null ? image.term : this.#precedingTerm, shape };
   }
+}
+
+function dataBytes(entry: Entry): number {
+  return entry.kind === 'normal' ? entry.data.length : 0;
 }

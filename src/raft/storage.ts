@@ -1,6 +1,6 @@
 // What the core reads of the durable log, and the in-memory form of it that both the replica and the tests keep.
 import { assert } from '../assert.ts';
-import { entriesWithin } from './sizes.ts';
+import { entriesBytes, entriesWithin, entryBytes } from './sizes.ts';
 import {
   type ConfState,
   EMPTY_CONF_STATE,
@@ -35,6 +35,30 @@ export class MemoryStorage implements Storage {
   #compacted: { term: Term; index: Index } = { term: 0, index: 0 };
   /** Invariant: #entries[i].index === #compacted.index + 1 + i. */
   #entries: Entry[] = [];
+  #bytes = 0;
+
+  /** Bytes of all entries that are kept. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The position after which the entries up to `until` have at most `maxBytes`; `floor` if that is not below it. */
+  positionWithin(until: Index, maxBytes: number, floor: Index): Index {
+    let bytes = 0;
+    let index = until;
+    for (; index > floor && index > this.#compacted.index; index--) {
+      bytes += entryBytes(this.#entries[index - this.#compacted.index - 1] as Entry);
+      if (bytes > maxBytes) return index;
+    }
+    return index;
+  }
+
+  /** Bytes of the entries up to and including `index`. Costs as much as there are. */
+  bytesThrough(index: Index): number {
+    let bytes = 0;
+    for (let at = 0; at < index - this.#compacted.index && at < this.#entries.length; at++) bytes += entryBytes(this.#entries[at] as Entry);
+    return bytes;
+  }
 
   initialState(): { hardState: HardState; conf: ConfState } {
     return { hardState: this.#hardState, conf: this.#snapshot.conf };
@@ -80,6 +104,7 @@ export class MemoryStorage implements Storage {
     this.#snapshot = snapshot;
     this.#compacted = { term: snapshot.term, index: snapshot.index };
     this.#entries = [];
+    this.#bytes = 0;
   }
 
   /** Appends `entries`, replacing whatever stood at their indexes and behind. */
@@ -92,8 +117,9 @@ export class MemoryStorage implements Storage {
       this.append(entries.slice(-keep));
       return;
     }
-    if (keep < this.#entries.length) this.#entries.length = keep;
+    if (keep < this.#entries.length) this.#bytes -= entriesBytes(this.#entries.splice(keep));
     for (const entry of entries) this.#entries.push(entry);
+    this.#bytes += entriesBytes(entries);
   }
 
   /** Drops the entries up to and including `index`. */
@@ -101,7 +127,7 @@ export class MemoryStorage implements Storage {
     if (index <= this.#compacted.index) return;
     const term = this.term(index);
     assert(term !== undefined, `storage: compacting to ${index}, last is ${this.lastIndex()}`);
-    this.#entries = this.#entries.slice(index - this.#compacted.index);
+    this.#bytes -= entriesBytes(this.#entries.splice(0, index - this.#compacted.index));
     this.#compacted = { term, index };
   }
 }

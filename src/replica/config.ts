@@ -9,8 +9,11 @@ import type { Founder } from './roster.ts';
 export interface ReplicaLimits {
   /** Requests of this node under way; more are refused as overloaded. Claims and writes are refused at 7/8 of it, so that renewals are not. */
   readonly maxPendingRequests: number;
-  /** Requests waiting on the leader to be proposed; more from followers are refused. */
+  /** Encoded bytes of the requests of this node under way, with the same shares. One request may exceed it. */
+  readonly maxPendingBytes: number;
+  /** Requests waiting on the leader to be proposed, and their encoded bytes; more from followers are refused, renewals last. */
   readonly maxInboxRequests: number;
+  readonly maxInboxBytes: number;
   /** Most requests, and about the most bytes, in one group commit. */
   readonly maxBatchRequests: number;
   readonly maxBatchBytes: number;
@@ -24,23 +27,41 @@ export interface ReplicaLimits {
   readonly maxExpiryBatch: number;
   /** Committed bytes applied in one turn of the loop. */
   readonly maxApplyBytes: number;
-  /** State is saved after so many changed records, or so many entries. */
+  /** State is saved after so many changed records, so many entries, or so many bytes of entries. */
   readonly saveAfterRecords: number;
   readonly saveAfterEntries: number;
-  /** Entries kept behind the saved state for followers that lag; one that lags further gets the state instead. */
+  readonly saveAfterBytes: number;
+  /** Entries kept behind the saved state for followers that lag, and their bytes; one that lags further gets the state instead. */
   readonly keepEntries: number;
+  readonly keepBytes: number;
+  /**
+   * Bytes of all entries in the log, in memory and on the disk alike. A leader proposes nothing beyond it, a follower accepts nothing,
+   * until a save lets the log be compacted. One batch and the window of a follower may exceed it.
+   */
+  readonly maxLogBytes: number;
+  /** Bytes of entries that a leader has not committed yet. */
+  readonly maxUncommittedBytes: number;
+  /** Bytes of entries on their way to one follower. */
+  readonly maxInflightBytes: number;
   /** Events that this node keeps for watchers that come back, and about how many bytes of them. */
   readonly keepEvents: number;
   readonly keepEventBytes: number;
   /** Entries kept at most, for a follower that is being sent the state and will want those behind it. */
   readonly mostKeptEntries: number;
+  readonly mostKeptBytes: number;
   /** Bytes of records in one piece of a state image. */
   readonly imagePieceBytes: number;
+  /** Pieces of a state image on their way to one follower. */
+  readonly imageWindowPieces: number;
+  /** A state image of which nothing arrived for so long is dropped. */
+  readonly imageSilenceMs: number;
 }
 
 export const DEFAULT_LIMITS: ReplicaLimits = {
   maxPendingRequests: 16_384,
+  maxPendingBytes: 64 << 20,
   maxInboxRequests: 65_536,
+  maxInboxBytes: 64 << 20,
   maxBatchRequests: 4_096,
   maxBatchBytes: 1 << 20,
   maxPendingMemberChanges: 64,
@@ -50,11 +71,19 @@ export const DEFAULT_LIMITS: ReplicaLimits = {
   maxApplyBytes: 1 << 16,
   saveAfterRecords: 1_024,
   saveAfterEntries: 20_000,
+  saveAfterBytes: 16 << 20,
   keepEntries: 20_000,
+  keepBytes: 32 << 20,
+  maxLogBytes: 160 << 20,
+  maxUncommittedBytes: 16 << 20,
+  maxInflightBytes: 16 << 20,
   keepEvents: 65_536,
   keepEventBytes: 32 << 20,
   mostKeptEntries: 200_000,
+  mostKeptBytes: 96 << 20,
   imagePieceBytes: 128 * 1_024,
+  imageWindowPieces: 8,
+  imageSilenceMs: 15_000,
 };
 
 /** A change that an operator wants to see. */

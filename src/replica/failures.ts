@@ -23,6 +23,13 @@ export const LEADER_OVERLOADED: Failure = {
   code: 'overloaded',
   detail: 'The leader has too many requests waiting. Try again later, with fewer at a time.',
 };
+/** Its leader could not append it: the entry before is not committed yet, or the log has reached its limit of bytes. */
+export const LOG_FULL: Failure = {
+  definite: true,
+  code: 'overloaded',
+  detail:
+    'The log takes no more entries at present: earlier ones must be committed, saved, or sent to a new member first. Try again later.',
+};
 export const NO_LEADER: Failure = {
   definite: true,
   code: 'no-leader',

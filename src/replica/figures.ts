@@ -39,7 +39,7 @@ export function figuresOf(loop: Loop, leadership: Leadership, requests: Requests
     leaderChanges: leadership.leaderChanges,
     proposals: requests.taken,
     pendingProposals: requests.count,
-    images: { ...loop.imageSender.counts, received: loop.receivedImages.installed },
+    images: loop.images.counts,
     isPrimary: lessor.isPrimary,
     leaseTimeMs: lessor.now(),
     state: applier.state,

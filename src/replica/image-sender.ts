@@ -1,6 +1,7 @@
-// Sends the saved state to a follower that is too far behind for the log, in acknowledged pieces.
+// Sends the saved state to a follower that is too far behind for the log, in acknowledged pieces, several at a time.
 import type { Cancel, Clock, ImageReader, LogStore, PeerFrame } from '../env.ts';
 import type { Index, NodeId, Term } from '../raft/types.ts';
+import type { ReplicaLimits } from './config.ts';
 import type { SnapshotProgress } from './service.ts';
 
 /** A receiver that says nothing for so long has lost the piece, or its answer was lost. */
@@ -18,13 +19,18 @@ interface Sending {
   readonly id: number;
   readonly term: Term;
   readonly reader: ImageReader;
+  /** Of the next piece. */
   position: number;
-  /** Records in the pieces that were acknowledged, and in the one that is on its way. */
+  /** Records in each piece on its way, oldest first. The first one is at `position - underWay.length`. */
+  readonly underWay: number[];
+  /** Records in the pieces that were acknowledged. */
   records: number;
-  underWay: number;
+  /** A piece is being read, or was not taken by the network and is tried again. */
+  isBusy: boolean;
   sentLast: boolean;
-  /** Until the piece is tried again, or its answer is given up. */
+  /** Until the oldest answer is given up. */
   timer: Cancel | null;
+  retry: Cancel | null;
 }
 
 /** One image at a time for each peer. */
@@ -34,22 +40,33 @@ export class ImageSender {
   readonly #store: LogStore;
   readonly #clock: Clock;
   readonly #host: ImageSenderHost;
-  readonly #pieceBytes: number;
+  readonly #limits: Pick<ReplicaLimits, 'imagePieceBytes' | 'imageWindowPieces'>;
   #nextId = 1;
   readonly #sending = new Map<NodeId, Sending>();
 
-  constructor(store: LogStore, clock: Clock, host: ImageSenderHost, pieceBytes: number) {
+  constructor(store: LogStore, clock: Clock, host: ImageSenderHost, limits: Pick<ReplicaLimits, 'imagePieceBytes' | 'imageWindowPieces'>) {
     this.#store = store;
     this.#clock = clock;
     this.#host = host;
-    this.#pieceBytes = pieceBytes;
+    this.#limits = limits;
   }
 
   /** Begins anew when one is under way already. Returns the index at which the image stands. */
   start(to: NodeId, term: Term): Index {
     this.#forget(to);
     const reader = this.#store.openImage();
-    const sending: Sending = { id: this.#nextId++, term, reader, position: 0, records: 0, underWay: 0, sentLast: false, timer: null };
+    const sending: Sending = {
+      id: this.#nextId++,
+      term,
+      reader,
+      position: 0,
+      underWay: [],
+      records: 0,
+      isBusy: false,
+      sentLast: false,
+      timer: null,
+      retry: null,
+    };
     this.#sending.set(to, sending);
     this.#sendNext(to, sending);
     return sending.reader.meta.index;
@@ -62,9 +79,11 @@ export class ImageSender {
       this.stop(from);
       return;
     }
-    if (position !== sending.position) return;
-    sending.records += sending.underWay;
-    if (sending.sentLast) this.#finish(from, true);
+    const acknowledged = position - (sending.position - sending.underWay.length);
+    if (acknowledged <= 0 || acknowledged > sending.underWay.length) return;
+    for (const records of sending.underWay.splice(0, acknowledged)) sending.records += records;
+    this.#expectAnswer(from, sending);
+    if (sending.sentLast && sending.underWay.length === 0) this.#finish(from, true);
     else this.#sendNext(from, sending);
   }
 
@@ -86,27 +105,36 @@ export class ImageSender {
   }
 
   #sendNext(to: NodeId, sending: Sending): void {
-    sending.reader.next(this.#pieceBytes, (error, records) => {
+    if (sending.isBusy || sending.sentLast || sending.underWay.length >= this.#limits.imageWindowPieces) return;
+    sending.isBusy = true;
+    sending.reader.next(this.#limits.imagePieceBytes, (error, records) => {
       if (this.#sending.get(to) !== sending) return;
       if (error !== null) {
         this.#finish(to, false);
         return;
       }
       const last = records.length === 0 ? sending.reader.meta : null;
-      sending.sentLast = last !== null;
-      const frame: PeerFrame = { kind: 'image', term: sending.term, id: sending.id, position: sending.position, records, last };
-      sending.position++;
-      sending.underWay = records.length;
-      this.#sendPiece(to, sending, frame);
+      this.#sendPiece(to, sending, { kind: 'image', term: sending.term, id: sending.id, position: sending.position, records, last });
     });
   }
 
-  #sendPiece(to: NodeId, sending: Sending, frame: PeerFrame): void {
+  #sendPiece(to: NodeId, sending: Sending, frame: PeerFrame & { readonly kind: 'image' }): void {
     if (this.#sending.get(to) !== sending) return;
+    if (!this.#host.send(to, frame)) {
+      sending.retry = this.#clock.after(RETRY_MS, () => this.#sendPiece(to, sending, frame));
+      return;
+    }
+    sending.isBusy = false;
+    sending.sentLast = frame.last !== null;
+    sending.position++;
+    sending.underWay.push(frame.records.length);
+    if (sending.timer === null) this.#expectAnswer(to, sending);
+    this.#sendNext(to, sending);
+  }
+
+  #expectAnswer(to: NodeId, sending: Sending): void {
     sending.timer?.();
-    sending.timer = this.#host.send(to, frame)
-      ? this.#clock.after(ANSWER_MS, () => this.#finish(to, false))
-      : this.#clock.after(RETRY_MS, () => this.#sendPiece(to, sending, frame));
+    sending.timer = sending.underWay.length === 0 ? null : this.#clock.after(ANSWER_MS, () => this.#finish(to, false));
   }
 
   #finish(to: NodeId, ok: boolean): void {
@@ -119,6 +147,7 @@ export class ImageSender {
     const sending = this.#sending.get(to);
     if (sending === undefined) return;
     sending.timer?.();
+    sending.retry?.();
     sending.reader.close();
     this.#sending.delete(to);
   }

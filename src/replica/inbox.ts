@@ -1,6 +1,7 @@
 // What waits on the leader to be proposed with the next group commit: its own requests and those that followers passed on.
 import type { NodeId } from '../raft/types.ts';
 import { open } from './envelope.ts';
+import { isAdmitted } from './lanes.ts';
 
 /**
  * Requests of followers, each at most once: a follower sends its requests in ascending order, and again from the oldest unanswered
@@ -8,12 +9,18 @@ import { open } from './envelope.ts';
  */
 export class Inbox {
   readonly #maxRequests: number;
+  readonly #maxBytes: number;
+  readonly #isPreferred: (command: Uint8Array) => boolean;
   #waiting: Uint8Array[] = [];
+  #bytes = 0;
   /** Last sequence taken from each (node, incarnation) in this term. */
   readonly #taken = new Map<string, number>();
 
-  constructor(maxRequests: number) {
+  /** `isPreferred` gets the encoded command of a request when there is little room. */
+  constructor(maxRequests: number, maxBytes: number, isPreferred: (command: Uint8Array) => boolean) {
     this.#maxRequests = maxRequests;
+    this.#maxBytes = maxBytes;
+    this.#isPreferred = isPreferred;
   }
 
   get isEmpty(): boolean {
@@ -29,9 +36,13 @@ export class Inbox {
       const life = `${header.node}/${header.incarnation}`;
       if (header.sequence <= (this.#taken.get(life) ?? 0)) continue;
       this.#taken.set(life, header.sequence);
-      if (this.#waiting.length >= this.#maxRequests) refused.push(header.sequence);
+      if (!this.#hasRoom(header.command)) {
+        refused.push(header.sequence);
+        continue;
+      }
       // A copy, because the bytes are part of a larger frame that could not be freed before the log is cut.
-      else this.#waiting.push(Buffer.from(envelope));
+      this.#waiting.push(Buffer.from(envelope));
+      this.#bytes += envelope.length;
     }
     return refused;
   }
@@ -42,17 +53,28 @@ export class Inbox {
     while (count < this.#waiting.length && count < maxRequests && bytes < maxBytes) bytes += (this.#waiting[count++] as Uint8Array).length;
     const taken = this.#waiting.slice(0, count);
     this.#waiting = count === this.#waiting.length ? [] : this.#waiting.slice(count);
+    this.#bytes -= bytes;
     return taken;
   }
 
   /** Puts what `take` gave back in front. */
   putBack(envelopes: readonly Uint8Array[]): void {
     this.#waiting = [...envelopes, ...this.#waiting];
+    for (const envelope of envelopes) this.#bytes += envelope.length;
   }
 
   /** A new term, or no leader any more: whoever passed requests on finds out by the log and tries again. */
   clear(): void {
     this.#waiting = [];
+    this.#bytes = 0;
     this.#taken.clear();
+  }
+
+  #hasRoom(command: Uint8Array): boolean {
+    return this.#admits(false) || (this.#admits(true) && this.#isPreferred(command));
+  }
+
+  #admits(isPreferred: boolean): boolean {
+    return isAdmitted(isPreferred, this.#waiting.length, this.#maxRequests) && isAdmitted(isPreferred, this.#bytes, this.#maxBytes);
   }
 }

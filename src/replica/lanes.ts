@@ -7,7 +7,7 @@ export function isPreferred(command: Command): boolean {
   return kind === 'renew' || kind === 'extend' || kind === 'release' || kind === 'leave';
 }
 
-/** Whether one more request may enter where `count` wait and `max` may: others than the preferred have 7/8 of the room. */
-export function isAdmitted(command: Command, count: number, max: number): boolean {
-  return count < (isPreferred(command) ? max : (max * 7) / 8);
+/** Whether one more request may enter where `used` of `max` requests or bytes wait. Others than the preferred have 7/8 of the room. */
+export function isAdmitted(isPreferredRequest: boolean, used: number, max: number): boolean {
+  return used < (isPreferredRequest ? max : (max * 7) / 8);
 }

@@ -78,8 +78,8 @@ export class Leadership {
       lessor.elected(lastStamp(this.#loop.raft.unapplied()) ?? this.#loop.applier.state.timeMs);
     } else {
       lessor.demote();
-      this.#loop.follows();
     }
+    this.#loop.leadershipMoved();
     transfers.leaderIs(leader);
     this.#config.onEvent?.({
       kind: 'role',

@@ -5,16 +5,16 @@ import { StateMachine, type StateObserver } from '../lease/state-machine.ts';
 import type { Message, PeerMessage, StorageAppend, StorageApply, VoteRequest } from '../raft/messages.ts';
 import { RawNode } from '../raft/raw-node.ts';
 import type { Ready } from '../raft/ready.ts';
+import { entriesBytes } from '../raft/sizes.ts';
 import type { HardState, Index, NodeId, SnapshotMeta, Term } from '../raft/types.ts';
 import { Applier } from './applier.ts';
 import type { ReplicaConfig, ReplicaLimits } from './config.ts';
 import { lastStamp } from './envelope.ts';
-import { ImageReceiver, type ReceivedImage } from './image-receiver.ts';
-import { ImageSender } from './image-sender.ts';
+import type { ReceivedImage } from './image-receiver.ts';
+import { Images } from './images.ts';
 import { LogCutter } from './log-cutter.ts';
 import { LogWriter } from './log-writer.ts';
 import { raftConfig } from './raft-config.ts';
-import { ReceivedImages } from './received-images.ts';
 import { recoverLog, recoverRoster, recoverState } from './recovery.ts';
 import type { Requests } from './requests.ts';
 import { type Founder, Roster } from './roster.ts';
@@ -54,10 +54,8 @@ export class Loop {
   readonly #limits: ReplicaLimits;
   readonly #host: LoopHost;
   readonly #saver: StateSaver;
-  readonly #cutter: LogCutter;
-  readonly imageSender: ImageSender;
-  readonly #imageReceiver: ImageReceiver;
-  readonly receivedImages: ReceivedImages;
+  readonly cutter: LogCutter;
+  readonly images: Images;
   /** The members as of the save that was begun last. */
   #savedRoster: Roster;
   /** Messages of peers that wait for the next turn. */
@@ -92,22 +90,23 @@ export class Loop {
       install: (snapshot, hardState, done) => this.#install(snapshot, hardState, done),
       fatal: (error) => host.fatal(error),
     });
-    this.#cutter = new LogCutter(env.store, storage, limits);
+    this.cutter = new LogCutter(env.store, env.clock, storage, limits, {
+      match: (peer) => this.raft.status().progress?.get(peer)?.match ?? 0,
+      imageShare: (peer) => shareOf(this.images.sending(peer)),
+    });
     this.#saver = new StateSaver(env, storage, image, limits, {
-      saved: (index) => this.#cutter.cut(index, (peer) => this.raft.status().progress?.get(peer)?.match ?? 0),
+      saved: (index) => this.cutter.cut(index),
       fatal: (error) => host.fatal(error),
     });
-    this.imageSender = new ImageSender(
-      env.store,
-      env.clock,
-      { send: (to, frame) => env.transport.send(to, frame), finished: (to, ok) => this.#imageSent(to, ok) },
-      limits.imagePieceBytes,
-    );
-    this.receivedImages = new ReceivedImages(env.store, { installed: (image) => this.#installed(image) });
-    this.#imageReceiver = new ImageReceiver(env, {
+    this.images = new Images(env, limits, {
       newState: () => this.#newState(),
-      send: (to, frame) => env.transport.send(to, frame),
-      received: (from, term, received) => this.#imageReceived(from, term, received),
+      sent: (to, ok) => this.#imageSent(to, ok),
+      isInstalling: () => this.writer.isInstalling,
+      received: (from, term, snapshot) => {
+        this.#arrived.push({ kind: 'snapshot', from, to: this.#self, term, snapshot });
+        this.wake();
+      },
+      installed: (received) => this.#installed(received),
     });
   }
 
@@ -123,8 +122,7 @@ export class Loop {
   halt(): void {
     this.#isAlive = false;
     this.#saver.giveUp();
-    this.imageSender.stopAll();
-    this.#imageReceiver.stop();
+    this.images.stop();
   }
 
   /** Writes the state down before the end, so that the next start need not apply so much. */
@@ -137,29 +135,28 @@ export class Loop {
     if (frame.kind === 'raft') {
       this.#arrived.push(frame.message);
       this.wake();
-    } else if (frame.kind === 'image') {
-      this.#imageReceiver.take(from, frame);
     } else {
-      this.imageSender.acknowledged(from, frame.id, frame.position);
+      this.images.take(from, frame);
     }
   }
 
   peerLost(peer: NodeId): void {
-    this.imageSender.stop(peer);
-    this.#cutter.lost(peer);
+    this.images.peerLost(peer);
+    this.cutter.lost(peer);
     this.raft.reportUnreachable(peer);
     this.wake();
   }
 
   /** How far `node` is with an image: told by the sender and, of itself, by the receiver. Null when none is under way. */
   snapshotProgress(node: NodeId): SnapshotProgress | null {
-    return node === this.#self ? this.#imageReceiver.progress : this.imageSender.progress(node);
+    return node === this.#self ? this.images.receiving : this.images.sending(node);
   }
 
-  /** This node does not lead: what it was sending as a leader is no longer wanted. */
-  follows(): void {
-    this.imageSender.stopAll();
-    this.#cutter.forgetAll();
+  /** Leadership moved. What a leader was sending is wanted of the present one only. */
+  leadershipMoved(): void {
+    const isSelf = this.raft.role === 'leader';
+    this.images.leaderIs(this.raft.leader, isSelf);
+    if (!isSelf) this.cutter.forgetAll();
   }
 
   /** Something has arrived or is wanted: a turn follows, shared by all that comes until then. */
@@ -190,7 +187,7 @@ export class Loop {
     if (!this.#isAlive) return;
     // An append that waited for the previous write starts also if nothing else is ready.
     this.writer.pump();
-    if (!this.writer.isInstalling) this.receivedImages.drop();
+    if (!this.writer.isInstalling) this.images.dropUnwanted();
     this.#host.turned();
     if (!this.writer.isInstalling) this.#maybeSave();
   }
@@ -205,8 +202,10 @@ export class Loop {
   }
 
   #step(message: PeerMessage): void {
-    this.raft.step(message);
     const { kind, from, term } = message;
+    // As if it had been lost: the leader sends it again, while heartbeats go on and what is committed is applied, saved and compacted.
+    if (kind === 'append' && message.entries.length > 0 && this.cutter.isFull) return;
+    this.raft.step(message);
     if (kind !== 'append' && kind !== 'heartbeat') return;
     if (from === this.raft.leader && term === this.raft.term) this.#host.heardLeader(kind === 'append' ? lastStamp(message.entries) : null);
   }
@@ -230,7 +229,7 @@ export class Loop {
           votes.push(message);
           break;
         case 'snapshot':
-          this.#cutter.imageBegun(message.to, this.imageSender.start(message.to, message.term));
+          this.cutter.imageBegun(message.to, this.images.begin(message.to, message.term));
           break;
         default:
           this.#send(message);
@@ -244,8 +243,8 @@ export class Loop {
   #apply({ entries, responses }: StorageApply): number {
     this.applier.apply(entries);
     for (const response of responses) this.raft.step(response);
-    let bytes = 0;
-    for (const entry of entries) bytes += entry.kind === 'normal' ? entry.data.length : 0;
+    const bytes = entriesBytes(entries);
+    this.#saver.applied(bytes);
     return bytes;
   }
 
@@ -276,17 +275,9 @@ export class Loop {
     this.wake();
   }
 
-  #imageReceived(from: NodeId, term: Term, received: ReceivedImage): void {
-    // The leader finds out by itself whether one that is dropped here is still needed.
-    if (!this.receivedImages.keep(received, this.writer.isInstalling)) return;
-    const { index, term: lastTerm, conf } = received.meta;
-    this.#arrived.push({ kind: 'snapshot', from, to: this.#self, term, snapshot: { index, term: lastTerm, conf } });
-    this.wake();
-  }
-
   #install(snapshot: SnapshotMeta, hardState: HardState, done: (error?: Error) => void): void {
     this.#saver.giveUp();
-    this.receivedImages.install(snapshot, hardState, done);
+    this.images.install(snapshot, hardState, done);
   }
 
   #installed({ state, meta }: ReceivedImage): void {
@@ -297,4 +288,10 @@ export class Loop {
     this.#host.membersChanged(meta.index, meta.term);
     this.#host.stateReplaced(meta);
   }
+}
+
+function shareOf(progress: SnapshotProgress | null): number | null {
+  if (progress === null) return null;
+  const { sentRecords, records } = progress;
+  return records === null || records === 0 ? 0 : sentRecords / records;
 }

@@ -1,5 +1,6 @@
 // Brings requests to where they can be proposed: into the log here when this node leads, else to the leader, once.
-import type { Clock, Env, NoRoom, RoomResource, Transport } from '../env.ts';
+import type { Clock, Codec, Env, NoRoom, RoomResource, Transport } from '../env.ts';
+import { fromTuple } from '../lease/command-codec.ts';
 import type { RawNode } from '../raft/raw-node.ts';
 import { NONE, type NodeId, type Term } from '../raft/types.ts';
 import type { Alarms } from './alarms.ts';
@@ -7,6 +8,8 @@ import type { ClusterView } from './cluster-view.ts';
 import type { ReplicaConfig, ReplicaLimits } from './config.ts';
 import { open, stampTime } from './envelope.ts';
 import { Inbox } from './inbox.ts';
+import { isPreferred } from './lanes.ts';
+import type { LogCutter } from './log-cutter.ts';
 import type { LogWriter } from './log-writer.ts';
 import type { Loop } from './loop.ts';
 import type { PrimaryLessor } from './primary-lessor.ts';
@@ -16,6 +19,7 @@ import { DEFAULT_ROOM, Room } from './room.ts';
 export class Proposals {
   readonly #raft: RawNode;
   readonly #writer: LogWriter;
+  readonly #cutter: LogCutter;
   readonly #requests: Requests;
   readonly #limits: ReplicaLimits;
   readonly #transport: Transport;
@@ -39,6 +43,7 @@ export class Proposals {
   ) {
     this.#raft = loop.raft;
     this.#writer = loop.writer;
+    this.#cutter = loop.cutter;
     this.#requests = requests;
     this.#limits = limits;
     this.#transport = env.transport;
@@ -46,7 +51,7 @@ export class Proposals {
     this.#lessor = lessor;
     this.#clock = env.clock;
     this.#wake = () => loop.wake();
-    this.#inbox = new Inbox(limits.maxInboxRequests);
+    this.#inbox = new Inbox(limits.maxInboxRequests, limits.maxInboxBytes, (command) => isPreferredCommand(command, env.codec));
     this.#self = config.node;
     this.room = new Room({ ...DEFAULT_ROOM, ...config.room }, env.room ?? null, limits, env, alarms, {
       state: () => loop.applier.state,
@@ -100,7 +105,7 @@ export class Proposals {
     const raft = this.#raft;
     const { hasExpiry } = this.#lessor;
     if (this.#inbox.isEmpty && !this.#requests.hasUnsent && !hasExpiry) return;
-    if (this.#writer.isWriting || raft.hasUncommitted || raft.mayBeChangingMembers) return;
+    if (this.#writer.isWriting || raft.hasUncommitted || raft.mayBeChangingMembers || this.#cutter.holdsProposals) return;
     const isNear = this.room.isNear;
     if (isNear && raft.hasUnapplied) {
       // Requests are compared with the state, so that must be up to date. It is, in one of the next turns.
@@ -164,5 +169,14 @@ export class Proposals {
     if (commands.length === 0) return;
     if (!this.#transport.send(leader, { kind: 'forward', term, commands })) this.#requests.putBack(commands);
     else if (this.#requests.hasUnsent) this.#wake();
+  }
+}
+
+function isPreferredCommand(encoded: Uint8Array, codec: Codec): boolean {
+  try {
+    const command = fromTuple(codec.decode(encoded));
+    return command !== null && isPreferred(command);
+  } catch {
+    return false;
   }
 }

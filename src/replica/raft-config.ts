@@ -5,8 +5,7 @@ import type { Storage } from '../raft/storage.ts';
 import type { ReplicaConfig, ReplicaLimits } from './config.ts';
 
 const MAX_BYTES_PER_MESSAGE = 1 << 20;
-const MAX_UNCOMMITTED_BYTES = 64 << 20;
-const INFLIGHTS = { maxMessages: 256, maxBytes: 16 << 20 };
+const MAX_INFLIGHT_MESSAGES = 256;
 
 export function raftConfig(env: Env, config: ReplicaConfig, limits: ReplicaLimits, storage: Storage): RaftConfig {
   return {
@@ -21,8 +20,8 @@ export function raftConfig(env: Env, config: ReplicaConfig, limits: ReplicaLimit
     checkQuorum: true,
     maxBytesPerMessage: MAX_BYTES_PER_MESSAGE,
     maxApplyingBytes: limits.maxApplyBytes,
-    maxUncommittedBytes: MAX_UNCOMMITTED_BYTES,
-    inflights: INFLIGHTS,
+    maxUncommittedBytes: limits.maxUncommittedBytes,
+    inflights: { maxMessages: MAX_INFLIGHT_MESSAGES, maxBytes: limits.maxInflightBytes },
     forwardProposals: false,
     stepDownOnRemoval: true,
     validateConfChanges: true,

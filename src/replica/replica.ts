@@ -12,7 +12,6 @@ import { drain } from './drain.ts';
 import { EventLog } from './event-log.ts';
 import { OVERLOADED, STARTING, STOPPING } from './failures.ts';
 import { type Figures, figuresOf } from './figures.ts';
-import { isAdmitted } from './lanes.ts';
 import { Leadership } from './leadership.ts';
 import { Loop } from './loop.ts';
 import { Membership } from './membership.ts';
@@ -216,7 +215,7 @@ export class Replica implements Service {
     // A node that stops still tells the log who leaves the queue.
     const isOpen = this.#phase === 'running' || (this.#phase === 'stopping' && command.kind === 'leave');
     if (!isOpen) settle({ kind: 'failed', failure: this.#notRunning() });
-    else if (!isAdmitted(command, this.#requests.count, this.#limits.maxPendingRequests)) settle({ kind: 'failed', failure: OVERLOADED });
+    else if (!this.#requests.admits(command, this.#limits)) settle({ kind: 'failed', failure: OVERLOADED });
     else this.#add(command, false, settle);
   }
 

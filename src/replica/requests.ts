@@ -4,8 +4,10 @@ import { toTuple } from '../lease/command-codec.ts';
 import type { Command } from '../lease/commands.ts';
 import type { Outcome } from '../lease/outcomes.ts';
 import type { Term } from '../raft/types.ts';
+import type { ReplicaLimits } from './config.ts';
 import { type Origin, open, reseal, seal } from './envelope.ts';
 import { LEADER_CHANGED, LEADER_OVERLOADED, NO_LEADER, noRoomFailure, UNKNOWN } from './failures.ts';
+import { isAdmitted, isPreferred } from './lanes.ts';
 import { appliedAs, type Failure, type Settled } from './service.ts';
 
 interface PendingRequest {
@@ -29,6 +31,7 @@ export class Requests {
   readonly #origin: Origin;
   #nextSequence = 1;
   readonly #pending = new Map<number, PendingRequest>();
+  #pendingBytes = 0;
   /** Sequences that have not been sent, in order. */
   #unsent: number[] = [];
 
@@ -39,6 +42,20 @@ export class Requests {
 
   get count(): number {
     return this.#pending.size;
+  }
+
+  /** Encoded bytes of those under way. */
+  get bytes(): number {
+    return this.#pendingBytes;
+  }
+
+  /** Whether there is room for the request. Its size counts only once it was encoded. */
+  admits(
+    command: Command,
+    { maxPendingRequests, maxPendingBytes }: Pick<ReplicaLimits, 'maxPendingRequests' | 'maxPendingBytes'>,
+  ): boolean {
+    const isFirst = isPreferred(command);
+    return isAdmitted(isFirst, this.count, maxPendingRequests) && isAdmitted(isFirst, this.#pendingBytes, maxPendingBytes);
   }
 
   /** How many were taken since the start; one that is tried again in a later term counts again. */
@@ -53,7 +70,7 @@ export class Requests {
   add(command: Command, nowMs: number, once: boolean, settle: (settled: Settled) => void): void {
     const sequence = this.#nextSequence++;
     const envelope = seal(this.#origin, sequence, this.#codec.encode(toTuple(command)));
-    this.#pending.set(sequence, { envelope, settle, sinceMs: nowMs, sentTerm: 0, once });
+    this.#put(sequence, { envelope, settle, sinceMs: nowMs, sentTerm: 0, once });
     this.#unsent.push(sequence);
   }
 
@@ -61,13 +78,13 @@ export class Requests {
   addSent(command: Command, nowMs: number, term: Term, settle: (settled: Settled) => void): Uint8Array {
     const sequence = this.#nextSequence++;
     const envelope = seal(this.#origin, sequence, this.#codec.encode(toTuple(command)));
-    this.#pending.set(sequence, { envelope, settle, sinceMs: nowMs, sentTerm: term, once: true });
+    this.#put(sequence, { envelope, settle, sinceMs: nowMs, sentTerm: term, once: true });
     return envelope;
   }
 
   /** Forgets a request added by `addSent` that was not appended after all. It is not settled. */
   withdraw(envelope: Uint8Array): void {
-    this.#pending.delete(open(envelope)?.sequence ?? 0);
+    this.#remove(open(envelope)?.sequence ?? 0);
   }
 
   /** Takes unsent requests, oldest first, within the limits; they count as sent in `term` from now on. */
@@ -97,7 +114,7 @@ export class Requests {
   applied(sequence: number, index: number, outcome: Outcome): boolean {
     const request = this.#pending.get(sequence);
     if (request === undefined) return false;
-    this.#pending.delete(sequence);
+    this.#remove(sequence);
     request.settle(appliedAs(index, outcome));
     return true;
   }
@@ -121,13 +138,13 @@ export class Requests {
     const waiting = [...this.#pending].filter(([, request]) => request.sentTerm === 0 || isLost(request));
     this.#unsent = [];
     for (const [sequence, request] of waiting) {
-      this.#pending.delete(sequence);
+      this.#remove(sequence);
       if (request.once && request.sentTerm !== 0) {
         request.settle({ kind: 'failed', failure: LEADER_CHANGED });
         continue;
       }
       const again = this.#nextSequence++;
-      this.#pending.set(again, { ...request, envelope: reseal(request.envelope, again), sentTerm: 0 });
+      this.#put(again, { ...request, envelope: reseal(request.envelope, again), sentTerm: 0 });
       this.#unsent.push(again);
     }
   }
@@ -142,13 +159,13 @@ export class Requests {
     this.#unsent = [...sequences, ...this.#unsent];
   }
 
-  /** Gives up what has waited too long: unsent ones surely failed, sent ones may yet be applied. */
-  expire(nowMs: number, leaderWaitMs: number, requestTimeoutMs: number): void {
+  /** Gives up what has waited too long: unsent ones definitely failed, for the reason `unsent`; sent ones may yet be applied. */
+  expire(nowMs: number, leaderWaitMs: number, requestTimeoutMs: number, unsent: Failure = NO_LEADER): void {
     // A copy, here and below: who is answered may ask for something new at once.
     for (const [sequence, request] of [...this.#pending]) {
       const waitedMs = nowMs - request.sinceMs;
       if (request.sentTerm === 0) {
-        if (waitedMs >= leaderWaitMs) this.#fail(sequence, NO_LEADER);
+        if (waitedMs >= leaderWaitMs) this.#fail(sequence, unsent);
       } else if (waitedMs >= requestTimeoutMs) {
         this.#fail(sequence, UNKNOWN);
       }
@@ -174,7 +191,17 @@ export class Requests {
   #fail(sequence: number, failure: Failure): void {
     const request = this.#pending.get(sequence);
     if (request === undefined) return;
-    this.#pending.delete(sequence);
+    this.#remove(sequence);
     request.settle({ kind: 'failed', failure });
+  }
+
+  #put(sequence: number, request: PendingRequest): void {
+    this.#pending.set(sequence, request);
+    this.#pendingBytes += request.envelope.length;
+  }
+
+  #remove(sequence: number): void {
+    this.#pendingBytes -= this.#pending.get(sequence)?.envelope.length ?? 0;
+    this.#pending.delete(sequence);
   }
 }

@@ -49,6 +49,8 @@ export class StateSaver {
   readonly #limits: ReplicaLimits;
   readonly #host: StateSaverHost;
   #meta: ImageMeta;
+  /** Bytes of entries applied since the last save began. */
+  #unsavedBytes = 0;
   #preparing: Preparing | null = null;
   #writing = false;
 
@@ -64,16 +66,26 @@ export class StateSaver {
     return this.#preparing !== null || this.#writing;
   }
 
+  /** Entries of so many bytes were applied. */
+  applied(bytes: number): void {
+    this.#unsavedBytes += bytes;
+  }
+
   /** The image was replaced by a received one. */
   replaced(meta: ImageMeta): void {
     this.#meta = meta;
+    this.#unsavedBytes = 0;
   }
 
   /** Saves if enough has changed. `term` is that of the last applied entry, `membership` what is in force there. */
   maybeSave(state: StateMachine, term: Term, membership: () => SavedMembership): void {
     if (this.isSaving) return;
-    const { saveAfterRecords, saveAfterEntries } = this.#limits;
-    if (state.changedCount < saveAfterRecords && state.appliedIndex - this.#meta.index < saveAfterEntries) return;
+    const { saveAfterRecords, saveAfterEntries, saveAfterBytes } = this.#limits;
+    const isDue =
+      state.changedCount >= saveAfterRecords ||
+      state.appliedIndex - this.#meta.index >= saveAfterEntries ||
+      this.#unsavedBytes >= saveAfterBytes;
+    if (!isDue) return;
     this.save(state, term, membership(), () => {});
   }
 
@@ -90,6 +102,7 @@ export class StateSaver {
     const { count, sum } = this.#meta;
     const preparing = { state, changes: state.takeChanges(), records: [], index, term, conf, roster, count, sum, saved };
     this.#preparing = preparing;
+    this.#unsavedBytes = 0;
     this.#prepare(preparing);
   }
 

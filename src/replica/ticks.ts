@@ -52,8 +52,8 @@ export class Ticks {
   }
 
   #look(): void {
-    const { requests, membership, reads } = this.#parts;
-    expireWaiting(this.#config, this.#limits, this.#clock.now(), requests, membership, reads);
+    const { loop, requests, membership, reads } = this.#parts;
+    expireWaiting(this.#config, this.#limits, this.#clock.now(), loop, requests, membership, reads);
   }
 
   #tick(): void {

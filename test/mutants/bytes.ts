@@ -1,7 +1,11 @@
 // Faults of what a node keeps by bytes, of snapshots in transfer, and of expiry without a quorum.
 import { type Fault, listed } from './mutant.ts';
 
+const CUTTER = 'replica/log-cutter.test.ts';
 const EXPIRY = 'replica/expiry-quorum.test.ts';
+const IMAGES = 'replica/image-transfer.test.ts';
+const INBOX = 'replica/inbox.test.ts';
+const SAVER = 'replica/state-saver.test.ts';
 const WRITER = 'replica/log-writer.test.ts';
 
 const FAULTS: readonly Fault[] = [
@@ -46,6 +50,55 @@ const FAULTS: readonly Fault[] = [
     find: 'return this.#quorum.isFresh || this.#isOverdue;',
     replace: 'return true;',
     suites: [EXPIRY],
+  },
+  {
+    title: 'the log is kept by entries alone',
+    file: 'replica/log-cutter.ts',
+    find: 'let through = storage.positionWithin(savedIndex, keepBytes, savedIndex - keepEntries);',
+    replace: 'let through = savedIndex - keepEntries;',
+    suites: [CUTTER],
+  },
+  {
+    title: 'a log that has reached its bytes takes more entries',
+    file: 'replica/log-cutter.ts',
+    find: 'if (this.isFull) return true;',
+    replace: '',
+    suites: [CUTTER],
+  },
+  {
+    title: 'proposals wait for a follower that does not come further',
+    file: 'replica/log-cutter.ts',
+    find: 'nowMs - follower.progressMs > STALLED_MS || ',
+    replace: '',
+    suites: [CUTTER],
+  },
+  {
+    title: 'the state is not saved for bytes of entries',
+    file: 'replica/state-saver.ts',
+    find: 'this.#unsavedBytes >= saveAfterBytes;',
+    replace: 'false;',
+    suites: [SAVER],
+  },
+  {
+    title: 'an image whose sender is gone is kept half received',
+    file: 'replica/image-receiver.ts',
+    find: 'if (this.#receiving?.from === peer) this.stop();',
+    replace: '',
+    suites: [IMAGES],
+  },
+  {
+    title: 'an image is kept half received however long its sender is silent',
+    file: 'replica/image-receiver.ts',
+    find: 'if (this.#receiving === receiving) this.#giveUp(receiving);\n    });',
+    replace: '});',
+    suites: [IMAGES],
+  },
+  {
+    title: 'the leader takes bytes from followers without a limit',
+    file: 'replica/inbox.ts',
+    find: ' && isAdmitted(isPreferred, this.#bytes, this.#maxBytes)',
+    replace: '',
+    suites: [INBOX],
   },
 ];
 

@@ -108,8 +108,8 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'a member that goes gets entries behind its removal, and then votes for nobody who lacks them',
     file: 'replica/proposals.ts',
-    find: ' || raft.mayBeChangingMembers) return;',
-    replace: ') return;',
+    find: ' || raft.mayBeChangingMembers ||',
+    replace: ' ||',
     suites: [NODES],
   },
   {

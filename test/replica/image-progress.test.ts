@@ -25,6 +25,7 @@ const META: ImageMeta = {
 
 test('the sender counts what was acknowledged, the receiver what it has, and neither tells of an image that is none any more', () => {
   const clock = { after: () => () => undefined } as unknown as Clock;
+  const limits = { imagePieceBytes: 1, imageWindowPieces: 1, imageSilenceMs: 1_000 };
   const sent: ImageFrame[] = [];
   const finished: boolean[] = [];
   const sender = new ImageSender(
@@ -37,7 +38,7 @@ test('the sender counts what was acknowledged, the receiver what it has, and nei
       },
       finished: (_to, ok) => finished.push(ok),
     },
-    1,
+    limits,
   );
   let written: Done = () => undefined;
   const writer: ImageWriter = {
@@ -47,14 +48,11 @@ test('the sender counts what was acknowledged, the receiver what it has, and nei
     abort: () => undefined,
   };
   const acks: (PeerFrame & { readonly kind: 'image-ack' })[] = [];
-  const receiver = new ImageReceiver(
-    { store: { beginImage: () => writer } as unknown as LogStore, codec, checksum },
-    {
-      newState: () => new StateMachine({ vacated: () => undefined }),
-      send: (_to, frame) => void acks.push(frame as PeerFrame & { readonly kind: 'image-ack' }),
-      received: () => undefined,
-    },
-  );
+  const receiver = new ImageReceiver({ store: { beginImage: () => writer } as unknown as LogStore, codec, checksum, clock }, limits, {
+    newState: () => new StateMachine({ vacated: () => undefined }),
+    send: (_to, frame) => void acks.push(frame as PeerFrame & { readonly kind: 'image-ack' }),
+    received: () => undefined,
+  });
   expect([sender.progress(2), receiver.progress]).toEqual([null, null]);
 
   const told: unknown[] = [];

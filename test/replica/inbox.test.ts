@@ -7,7 +7,7 @@ const request = (sequence: number, node = 2, incarnation = 1) => seal({ node, in
 const numbers = (envelopes: readonly Uint8Array[]) => envelopes.map((envelope) => open(envelope)?.sequence);
 
 test('what comes again over a new connection is taken once; what is new with it is taken', () => {
-  const inbox = new Inbox(10);
+  const inbox = new Inbox(10, 1e6, () => false);
   expect(inbox.add(2, [request(1), request(2)])).toEqual([]);
   expect(inbox.add(2, [request(1), request(2), request(3)])).toEqual([]);
   expect(numbers(inbox.take(10, 1e6))).toEqual([1, 2, 3]);
@@ -16,7 +16,7 @@ test('what comes again over a new connection is taken once; what is new with it 
 });
 
 test('a restarted node counts anew, and nobody speaks for another', () => {
-  const inbox = new Inbox(10);
+  const inbox = new Inbox(10, 1e6, () => false);
   inbox.add(2, [request(5)]);
   inbox.add(2, [request(1, 2, 2), request(1, 3), new Uint8Array(3)]);
   inbox.add(3, [request(1, 3)]);
@@ -24,7 +24,7 @@ test('a restarted node counts anew, and nobody speaks for another', () => {
 });
 
 test('in a new leadership the same numbers are taken again', () => {
-  const inbox = new Inbox(10);
+  const inbox = new Inbox(10, 1e6, () => false);
   inbox.add(2, [request(1)]);
   inbox.clear();
   expect(inbox.isEmpty).toBe(true);
@@ -33,7 +33,7 @@ test('in a new leadership the same numbers are taken again', () => {
 });
 
 test('over its limit it says which are refused, and takes what fits again', () => {
-  const inbox = new Inbox(2);
+  const inbox = new Inbox(2, 1e6, () => false);
   expect(inbox.add(2, [request(1), request(2), request(3)])).toEqual([3]);
   const taken = inbox.take(1, 1e6);
   expect(numbers(taken)).toEqual([1]);
@@ -44,7 +44,22 @@ test('over its limit it says which are refused, and takes what fits again', () =
 test('keeps no larger frame alive', () => {
   const frame = new Uint8Array(10_000);
   frame.set(request(1), 500);
-  const inbox = new Inbox(2);
+  const inbox = new Inbox(3, 1e6, () => false);
   inbox.add(2, [frame.subarray(500, 525)]);
   expect(inbox.take(1, 1e6)[0]?.buffer.byteLength).toBeLessThan(10_000);
+});
+
+test('it is bounded by bytes, and the last eighth of them is for renewals', () => {
+  const isRenewal = (command: Uint8Array): boolean => command[0] === 1;
+  const big = (sequence: number) => seal({ node: 2, incarnation: 1 }, sequence, new Uint8Array(76));
+  const inbox = new Inbox(100, 800, isRenewal);
+  expect(inbox.add(2, [1, 2, 3, 4, 5, 6, 7, 8, 9].map(big))).toEqual([8, 9]);
+  expect(
+    inbox.add(
+      2,
+      [10, 11, 12, 13, 14].map((sequence) => request(sequence)),
+    ),
+  ).toEqual([14]);
+  expect(inbox.take(3, 1e6)).toHaveLength(3);
+  expect(inbox.add(2, [15, 16, 17, 18].map(big))).toEqual([17, 18]);
 });

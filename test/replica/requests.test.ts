@@ -163,3 +163,36 @@ test('the last stamped entry tells the time, whatever unstamped ones follow', ()
   expect(lastStamp([{ kind: 'normal', term: 1, index: 1, data }, empty])).toBe(500);
   expect(lastStamp([empty])).toBeNull();
 });
+
+describe('the bytes of requests under way', () => {
+  const limits = { maxPendingRequests: 1_000, maxPendingBytes: 8_000 };
+  const put = (): Command => ({ kind: 'put', key: 'k', value: 'x'.repeat(1_000), lease: null, assert: [], precondition: null });
+
+  test('bound what is admitted, and the last eighth is for renewals', () => {
+    let count = 0;
+    for (; requests.admits(put(), limits); count++) requests.add(put(), 0, false, () => {});
+    expect(count).toBe(7);
+    expect([requests.admits(RENEW, limits), requests.admits(put(), limits)]).toEqual([true, false]);
+    requests.add(put(), 0, false, () => {});
+    expect(requests.admits(RENEW, limits)).toBe(false);
+  });
+
+  test('are free again however a request ends', () => {
+    add();
+    const one = requests.bytes;
+    expect(one).toBeGreaterThan(24);
+    send(1);
+    add();
+    add();
+    requests.applied(1, 9, { kind: 'done' });
+    expect(requests.bytes).toBe(2 * one);
+    send(1);
+    // Tried again in a later term under a new number.
+    requests.termReached(2);
+    expect(requests.bytes).toBe(2 * one);
+    requests.withdraw(requests.addSent(RENEW, 0, 2, () => {}));
+    expect(requests.bytes).toBe(2 * one);
+    requests.failAll({ definite: true, code: 'stopping', detail: '' });
+    expect([requests.bytes, requests.count]).toEqual([0, 0]);
+  });
+});

@@ -203,3 +203,17 @@ describe('a record whose checksum is 0', () => {
     onDisk();
   });
 });
+
+test('a state is saved after so many bytes of entries, however few records and entries that are', () => {
+  apply({ kind: 'grant', id: '7', ttlMs: 100 });
+  saver.applied(DEFAULT_LIMITS.saveAfterBytes - 1);
+  saver.maybeSave(state, 1, () => MEMBERSHIP);
+  expect(saver.isSaving).toBe(false);
+  saver.applied(1);
+  saver.maybeSave(state, 1, () => MEMBERSHIP);
+  expect(saver.isSaving).toBe(true);
+  writes[0]?.done();
+  apply({ kind: 'grant', id: '8', ttlMs: 100 });
+  saver.maybeSave(state, 1, () => MEMBERSHIP);
+  expect(saver.isSaving).toBe(false);
+});

@@ -10,6 +10,7 @@ import { decodeRecord, encodeRecord, recordChecksum } from '../../src/io/log-rec
 import { LogReader, type RecoveredLog } from '../../src/io/log-recovery.ts';
 import { LogShape } from '../../src/io/log-shape.ts';
 import { holdsMark } from '../../src/io/mark.ts';
+import { entriesBytes } from '../../src/raft/sizes.ts';
 import { EMPTY_HARD_STATE, type Entry, type HardState, type Index, type Term } from '../../src/raft/types.ts';
 import { type Change, SimDatabase } from './database.ts';
 import type { SeededRandom } from './random.ts';
@@ -118,6 +119,11 @@ export class SimDisk {
     return this.#preceding.index + 1;
   }
 
+  /** Of all entries in the log. */
+  get logBytes(): number {
+    return entriesBytes(this.#entries);
+  }
+
   /** Term of the entry at `index`; undefined when it is not in the log. */
   termAt(index: Index): Term | undefined {
     if (index === this.#preceding.index) return this.#preceding.term;
@@ -195,7 +201,7 @@ export class SimDisk {
     }
     const meta = this.database.get('m');
     const image = meta === undefined ? NO_IMAGE : decodeMeta(codec, meta);
-    const reader = new LogReader();
+    const reader = new LogReader(image.meta.index);
     this.#clearLeftovers(image.generation);
     const records = this.database.list('l');
     for (const [key, value] of records) reader.add(decodeRecord(logKey(Number(key.slice(1))), value));

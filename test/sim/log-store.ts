@@ -13,6 +13,8 @@ export interface DiskMood {
   /** A write or read takes between these many true milliseconds. */
   leastMs: number;
   mostMs: number;
+  /** How many times longer a save of the state takes, up to two seconds. */
+  saveFactor: number;
   /** Writes that still succeed before one fails for good; Infinity for a healthy disk. */
   writesBeforeFailure: number;
   /** How that one fails. ENOSPC: nothing of it is there, and there is no room until somebody makes some. */
@@ -39,6 +41,7 @@ export interface StoreObserver {
   savingState(meta: ImageMeta): void;
 }
 
+const SLOW_SAVE_MAX_MS = 2_000;
 /** The mark is synced so long behind a write, as by `src/io/head-writer.ts`. */
 const MARK_SYNC_AFTER_MS = 20;
 
@@ -274,7 +277,9 @@ export class SimLogStore implements LogStore {
     // A received image replaces log and state: what was called before it or after it keeps that order.
     const before = this.#pending.filter((other) => other.kind === 'image' || kind === 'image');
     const earliestMs = before.reduce((latest, other) => Math.max(latest, other.atMs), 0);
-    const delayMs = Math.max(this.#delayMs(), earliestMs - this.#scheduler.nowMs);
+    const delayedMs = this.#delayMs();
+    const ownMs = kind === 'state' ? Math.max(delayedMs, Math.min(delayedMs * this.#mood.saveFactor, SLOW_SAVE_MAX_MS)) : delayedMs;
+    const delayMs = Math.max(ownMs, earliestMs - this.#scheduler.nowMs);
     const pending: Pending = { kind, write, atMs: this.#scheduler.nowMs + delayMs, prepare, finished: false };
     this.#pending.push(pending);
     this.#scheduler.after(delayMs, () => this.#finish(pending, done));

@@ -69,6 +69,7 @@ export interface Plan {
 export const CALM_DISK: DiskMood = {
   leastMs: 0.05,
   mostMs: 2,
+  saveFactor: 1,
   writesBeforeFailure: Number.POSITIVE_INFINITY,
   failure: 'EIO',
   hangsUntilMs: 0,
@@ -117,20 +118,48 @@ export function drawPlan(random: SeededRandom): Plan {
     mostDurationMs: random.pick([800, 2_500]),
   };
   // Drawn last, and in this order: the runs of seeds.txt, which were found without it, stay as they were.
-  if (!random.pick([true, false, false, true, false, true])) return withLateFaults(random, withBusyLoops(random, plan));
+  if (!random.pick([true, false, false, true, false, true]))
+    return withLateFaults(random, withBusyLoops(random, withBudgets(random, plan)));
   const changes = MEMBER_FAULTS.filter(() => random.chance(0.6));
   return withLateFaults(
     random,
-    withBusyLoops(random, {
-      ...plan,
-      faults: [...plan.faults, ...changes, ...changes],
-      clocks: [...plan.clocks, ...drawClocks(random, CLOCKS - nodes, drifts)],
-    }),
+    withBusyLoops(
+      random,
+      withBudgets(random, {
+        ...plan,
+        faults: [...plan.faults, ...changes, ...changes],
+        clocks: [...plan.clocks, ...drawClocks(random, CLOCKS - nodes, drifts)],
+      }),
+    ),
   );
 }
 
 function withLateFaults(random: SeededRandom, plan: Plan): Plan {
   return { ...plan, faults: [...plan.faults, ...LATE_FAULTS.filter(() => random.chance(0.35))] };
+}
+
+/** In some runs, bytes decide when state is saved, the log is compacted, and requests are refused. */
+function withBudgets(random: SeededRandom, plan: Plan): Plan {
+  const isTight = random.chance(0.3);
+  const unit = random.pick([500, 1_500, 4_000]);
+  const pending = random.pick([600, 3_000, 1 << 20]);
+  const saveFactor = random.pick([1, 50, 500]);
+  if (!isTight) return plan;
+  const budgets = {
+    saveAfterBytes: unit,
+    keepBytes: random.pick([0, unit, 2 * unit]),
+    mostKeptBytes: 2 * unit,
+    maxUncommittedBytes: unit,
+    maxInflightBytes: unit,
+    maxLogBytes: 5 * unit,
+    maxBatchBytes: unit / 2,
+    maxPendingBytes: pending,
+    maxInboxBytes: pending,
+    imageWindowPieces: random.pick([1, 3]),
+    imageSilenceMs: 3_000,
+  };
+  // Saves that take long let the log grow up to its limit.
+  return { ...plan, limits: { ...plan.limits, ...budgets }, disk: { ...plan.disk, saveFactor } };
 }
 
 /** In some runs, event-loop turns begin late on all nodes. Messages that never meet otherwise then share one Ready. */

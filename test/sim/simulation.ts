@@ -1,5 +1,6 @@
 // One run: a cluster, clients and a nemesis from one seed, judged by all properties; then everything is healed and must agree.
 import type { NodeId } from '../../src/raft/types.ts';
+import { DEFAULT_LIMITS } from '../../src/replica/config.ts';
 import { Cluster, type EnvFault } from './cluster.ts';
 import { type Convergence, convergence } from './convergence.ts';
 import { describeTenure, type Fact } from './facts.ts';
@@ -81,6 +82,7 @@ export function simulate(seed: number, options: SimulationOptions = {}): Simulat
         return scheduler.nowMs;
       },
       members,
+      limits: { ...DEFAULT_LIMITS, ...plan.limits },
       ledger,
       fastestRate: plan.clocks.reduce((fastest, clock) => Math.max(fastest, clock.rate), 1),
       disk: (node: NodeId) => cluster.disk(node),

@@ -11,6 +11,7 @@ import { LeaderCompleteness } from './leader-completeness.ts';
 import { LeaseTime } from './lease-time.ts';
 import { Linearizability } from './linearizability.ts';
 import { LinearizableReads } from './linearizable-reads.ts';
+import { LogBudget } from './log-budget.ts';
 import { LogMatching } from './log-matching.ts';
 import { NeverEarly } from './never-early.ts';
 import { NeverResurrected } from './never-resurrected.ts';
@@ -46,6 +47,7 @@ export function allProperties(world: World, without: readonly string[]): Propert
     new Linearizability(world),
     new Waiters(world),
     new EventStreams(),
+    new LogBudget(world),
   ];
   return properties.filter((property) => !without.includes(property.name));
 }

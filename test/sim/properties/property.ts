@@ -1,5 +1,6 @@
 // What every property is: told all facts in order, it throws as soon as one of them cannot be.
 import type { Index, NodeId, Term } from '../../../src/raft/types.ts';
+import type { ReplicaLimits } from '../../../src/replica/config.ts';
 import type { SimDisk } from '../disk.ts';
 import type { Fact } from '../facts.ts';
 import type { Ledger } from '../ledger.ts';
@@ -9,6 +10,8 @@ import type { MemberHistory } from '../member-history.ts';
 export interface World {
   readonly nowMs: number;
   readonly members: MemberHistory;
+  /** Of all nodes. */
+  readonly limits: ReplicaLimits;
   readonly ledger: Ledger;
   /** The fastest clock of any node: milliseconds that it counts in one true one; at least 1. */
   readonly fastestRate: number;
