@@ -4,6 +4,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import type { Service } from '../replica/service.ts';
 import type { Connections } from './connections.ts';
+import type { LargeWork } from './large-work.ts';
 import type { Waits } from './waits.ts';
 import type { Watchers } from './watchers.ts';
 
@@ -16,6 +17,7 @@ export interface Api {
   readonly waits: Waits;
   readonly watchers: Watchers;
   readonly connections: Connections;
+  readonly largeWork: LargeWork;
 }
 
 /** The part of Fastify's request that is read outside of typed handlers. */

@@ -20,6 +20,9 @@ interface Validator {
   errors?: readonly ValidationFault[] | null;
 }
 
+/** A batch from this many operations on has its answer written in an event-loop turn of its own. */
+const LARGE_BATCH_OPS = 100;
+
 type Readers = { readonly [Kind in BatchKind]: (api: Api, fields: BatchFields<Kind>) => BatchOp };
 
 /** From the fields of each kind, which are as the schema wants them, to what is to be done: by the rules of the single calls. */
@@ -45,8 +48,13 @@ export function batchRoutes(server: ApiServer, api: Api): void {
       readRequestKey(request.raw.headers),
       ops.map((op) => readOp(api, op, validatorOf)),
       (answers) => {
-        const results = answers.map(resultOf);
-        sendBody(service, reply, 200, { results, index: service.appliedIndex } satisfies BatchReply);
+        const send = (): void => {
+          const results = answers.map(resultOf);
+          sendBody(service, reply, 200, { results, index: service.appliedIndex } satisfies BatchReply);
+        };
+        // Batches that share a group commit end in one turn, which should not have to write the answers of all of them.
+        if (ops.length < LARGE_BATCH_OPS) send();
+        else api.largeWork.add(0, send);
       },
     );
   });

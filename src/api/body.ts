@@ -14,7 +14,7 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-/** Byte steps in a string before the native search takes over: most strings are shorter, and a call costs as much. */
+/** Byte steps in a string before each native search: most strings are shorter, and a call costs as much. */
 const STEPS_IN_STRING = 32;
 
 /** Fields of each open object or list, by depth. Shared: a scan runs to its end within one call. */
@@ -89,13 +89,13 @@ function countMembers(bytes: Buffer): number {
 /** The place of the quote that ends the string whose first character is at `start`, or the end of the bytes. */
 function endOfString(bytes: Buffer, start: number): number {
   let at = start;
-  for (const near = Math.min(bytes.length, start + STEPS_IN_STRING); at < near; at++) {
-    const byte = bytes[at];
-    if (byte === QUOTE) return at;
-    // What is escaped cannot end the string; nothing but ASCII can be.
-    if (byte === BACKSLASH) at++;
-  }
-  for (;;) {
+  while (at < bytes.length) {
+    for (const near = Math.min(bytes.length, at + STEPS_IN_STRING); at < near; at++) {
+      const byte = bytes[at];
+      if (byte === QUOTE) return at;
+      // What is escaped cannot end the string; nothing but ASCII can be.
+      if (byte === BACKSLASH) at++;
+    }
     const quote = bytes.indexOf(QUOTE, at);
     if (quote < 0) return bytes.length;
     let backslashes = 0;
@@ -103,6 +103,7 @@ function endOfString(bytes: Buffer, start: number): number {
     if (backslashes % 2 === 0) return quote;
     at = quote + 1;
   }
+  return bytes.length;
 }
 
 function keptMembers(value: unknown): number {

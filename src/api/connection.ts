@@ -16,6 +16,8 @@ export interface UnderWay {
   readonly isAlone: boolean;
   /** Bytes that the node has reserved for its answer. */
   reservedBytes: number;
+  /** Those of them that count while a read is being answered; 0 for a change, and once the answer is made. */
+  makingBytes: number;
 }
 
 /** A request that waits for the ones before it. */

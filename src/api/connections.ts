@@ -1,42 +1,17 @@
 // All connections of clients: how many, how many requests each may have under way, and how many bytes they may keep in memory.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { LARGE_BODY_BYTES } from '../contract/limits.ts';
 import { Connection, type Held, type UnderWay } from './connection.ts';
+import { type ConnectionLimits, PROGRESS_BYTES } from './connection-limits.ts';
 import { ApiError } from './errors.ts';
 
-/** Limits of the connections of one node. */
-export interface ConnectionLimits {
-  /** Connections beyond this many are closed without an answer. */
-  readonly connectionsMax: number;
-  /** Requests of one connection that are carried out at a time; later ones wait for the answers of earlier ones to be taken. */
-  readonly pipelineMax: number;
-  /** Requests of one connection that wait so; one more ends the connection. */
-  readonly pipelineHeldMax: number;
-  /** Bytes of answers that wait for their readers on one node. Beyond it, large answers wait, and readers that stall are cut off. */
-  readonly unreadMaxBytes: number;
-  /** A reader that takes less than {@link PROGRESS_BYTES} of what waits for it in this time is cut off, in milliseconds. */
-  readonly readerStallMs: number;
-  /** How long a large answer waits for room, in milliseconds; then its request is refused as overloaded. */
-  readonly roomWaitMs: number;
-  /** Bytes of bodies that are arriving on one node. Beyond it, the connections that take longest are closed. */
-  readonly arrivingMaxBytes: number;
-}
-
-export const DEFAULT_CONNECTION_LIMITS: ConnectionLimits = {
-  connectionsMax: 20_000,
-  pipelineMax: 16,
-  pipelineHeldMax: 128,
-  unreadMaxBytes: 64 * 1024 * 1024,
-  readerStallMs: 10_000,
-  roomWaitMs: 5_000,
-  arrivingMaxBytes: 64 * 1024 * 1024,
-};
-
-/** What counts as progress of a reader, in bytes: a reader that takes a byte now and then is no better than one that takes none. */
-export const PROGRESS_BYTES = 64 * 1024;
 /** Beyond the budget of the node, a reader is cut off that stalls for this long, in milliseconds. */
 const STALL_OVER_BUDGET_MS = 1_000;
+/** Share of the connections in use from which the alarm `fds` is raised, and the part of it below which it is cleared. */
+const CROWDED_SHARE = 0.8;
+const CLEARED_AT = 0.9;
 /** Between two looks at all busy connections, in milliseconds. */
 const LOOK_MS = 250;
 /** After the stop began: when requests that are incomplete are cut off, and when everything is, in milliseconds. */
@@ -49,6 +24,7 @@ type TrackedSocket = Socket & { [CONNECTION]?: Connection };
 export class Connections {
   readonly #server: Server;
   readonly #limits: ConnectionLimits;
+  readonly #fds: (isActive: boolean) => void;
   readonly #all = new Set<Connection>();
   /** Those with requests under way. */
   readonly #busy = new Set<Connection>();
@@ -56,12 +32,16 @@ export class Connections {
   readonly #waitingForRoom = new Set<Connection>();
   /** Bytes of large answers that are being made or wait for their readers. */
   #reservedBytes = 0;
+  #makingBytes = 0;
+  #isCrowded = false;
   #dropped = 0;
   #cutOff = 0;
   readonly #timer: NodeJS.Timeout;
 
-  constructor(server: Server, limits: ConnectionLimits) {
+  /** `fds` sets and clears the alarm for the share of the connections in use. */
+  constructor(server: Server, limits: ConnectionLimits, fds: (isActive: boolean) => void = () => {}) {
     this.#server = server;
+    this.#fds = fds;
     this.#limits = limits;
     server.maxConnections = limits.connectionsMax;
     server.on('connection', (socket: TrackedSocket) => this.#begin(socket));
@@ -84,11 +64,6 @@ export class Connections {
     return this.#cutOff;
   }
 
-  /** Share of the connections that clients may have, from 0 to 1. */
-  get share(): number {
-    return this.#all.size / this.#limits.connectionsMax;
-  }
-
   /**
    * Calls `go` once the request may be carried out: at once if nothing is under way on its connection. `reserveBytes`: what its answer
    * might need; 0 for an answer that is always small. An answer that might be large, and a large body, are alone on their connection.
@@ -103,7 +78,8 @@ export class Connections {
     // Node goes on parsing what had arrived on a connection that was cut off.
     if (connection.socket.destroyed) return;
     const isAlone = reserveBytes > 0 || isLargeBody(request);
-    const underWay: UnderWay = { request, response, isAlone, reservedBytes: reserveBytes };
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    const underWay: UnderWay = { request, response, isAlone, reservedBytes: reserveBytes, makingBytes: isRead ? reserveBytes : 0 };
     if (connection.held.length === 0 && this.#fits(connection, underWay)) {
       this.#start(connection, underWay, go);
       return;
@@ -134,7 +110,14 @@ export class Connections {
     if (underWay?.request !== request) return;
     this.#reservedBytes += bytes - underWay.reservedBytes;
     underWay.reservedBytes = bytes;
+    this.#made(underWay);
     this.#giveRoom();
+  }
+
+  /** Whether a request has arrived completely on the connection whose answer is not completely sent. */
+  owesAnswer(socket: Duplex): boolean {
+    const connection = (socket as TrackedSocket)[CONNECTION];
+    return connection !== undefined && (connection.held.length > 0 || connection.underWay.some(({ request }) => request.complete));
   }
 
   /** The last request of the connection streams a watch. */
@@ -181,16 +164,18 @@ export class Connections {
     });
   }
 
-  #fits(connection: Connection, { isAlone, reservedBytes }: UnderWay): boolean {
+  #fits(connection: Connection, { isAlone, reservedBytes, makingBytes }: UnderWay): boolean {
     const { underWay } = connection;
     if (underWay.length > 0 && (isAlone || underWay.length >= this.#limits.pipelineMax || underWay[0]?.isAlone === true)) return false;
-    if (reservedBytes === 0 || this.#reservedBytes + reservedBytes <= this.#limits.unreadMaxBytes) return true;
+    const hasRoom = this.#reservedBytes + reservedBytes <= this.#limits.unreadMaxBytes;
+    if (reservedBytes === 0 || (hasRoom && this.#makingBytes + makingBytes <= this.#limits.makingMaxBytes)) return true;
     this.#waitingForRoom.add(connection);
     return false;
   }
 
   #start(connection: Connection, underWay: UnderWay, go: Held['go']): void {
     this.#reservedBytes += underWay.reservedBytes;
+    this.#makingBytes += underWay.makingBytes;
     connection.underWay.push(underWay);
     connection.arrivedBefore = connection.socket.bytesRead;
     connection.admittedAtMs = performance.now();
@@ -206,7 +191,13 @@ export class Connections {
     }
   }
 
+  #made(underWay: UnderWay): void {
+    this.#makingBytes -= underWay.makingBytes;
+    underWay.makingBytes = 0;
+  }
+
   #free(underWay: UnderWay): void {
+    this.#made(underWay);
     this.#reservedBytes -= underWay.reservedBytes;
     underWay.reservedBytes = 0;
     this.#giveRoom();
@@ -223,6 +214,10 @@ export class Connections {
   }
 
   #look(nowMs: number): void {
+    // Cleared a little lower, so that one connection more or less does not raise it again and again.
+    const share = this.#all.size / this.#limits.connectionsMax;
+    this.#isCrowded = share >= (this.#isCrowded ? CROWDED_SHARE * CLEARED_AT : CROWDED_SHARE);
+    this.#fds(this.#isCrowded);
     const stalled: { readonly connection: Connection; readonly bytes: number; readonly forMs: number }[] = [];
     let unreadBytes = 0;
     let arrivingBytes = 0;
@@ -249,6 +244,7 @@ export class Connections {
       this.#waitingForRoom.delete(connection);
       connection.held.shift();
       first.underWay.reservedBytes = 0;
+      first.underWay.makingBytes = 0;
       this.#start(connection, first.underWay, () =>
         first.go(new ApiError('overloaded', 'answers that nobody reads fill the room for answers')),
       );

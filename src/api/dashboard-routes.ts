@@ -6,6 +6,7 @@ import type { DashboardPage } from './dashboard-pages.ts';
 import { readInteger } from './query.ts';
 import { type RecentTraffic, TRAFFIC_BOUNDS_MS } from './recent-traffic.ts';
 import { sendBody, sendFailure } from './reply.ts';
+import { stamp } from './stamp.ts';
 
 /** What a dashboard is made of. */
 export interface Dashboard {
@@ -25,6 +26,7 @@ export function dashboardRoutes(server: ApiServer, api: Api, { pages, control }:
   for (const { name, type, content } of pages) {
     server.get(name === 'index.html' ? '/' : `/dashboard/${name}`, (_request, reply: ApiReply) => {
       const members = origins(api);
+      stamp(service, reply);
       reply.header('content-type', type);
       reply.header('content-security-policy', contentPolicy([...members, ...(control === null ? [] : [control])]));
       reply.header('x-content-type-options', 'nosniff');
@@ -80,7 +82,6 @@ function origins(api: Api): string[] {
 function letMembersRead(api: Api, request: ApiRequest, reply: ApiReply): void {
   const { origin } = request.raw.headers;
   reply.header('vary', 'origin');
-  reply.header('cache-control', 'no-store');
   if (origin !== undefined && origins(api).includes(origin.replace('//localhost:', '//127.0.0.1:')))
     reply.header('access-control-allow-origin', origin);
 }

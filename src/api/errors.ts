@@ -1,5 +1,5 @@
 // Every error on its way out: the one error class of the API, and the translation of Fastify's own errors, as problem bodies.
-import { STATUS_CODES } from 'node:http';
+import { type Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { InvariantError } from '../assert.ts';
 import { PROBLEM_MEDIA_TYPE, type ProblemCode } from '../contract/codes.ts';
@@ -9,7 +9,7 @@ import type { Log } from '../log.ts';
 import type { Service } from '../replica/service.ts';
 import { type ProblemFacts, problemAnswer, problemBody, sendAnswer } from './answer.ts';
 import type { ApiReply } from './api.ts';
-import { stampValues } from './stamp.ts';
+import { NO_STORE, stampValues } from './stamp.ts';
 
 /** How long the last answer on a connection may take to be read, in milliseconds. */
 const LINGER_MS = 2_000;
@@ -76,12 +76,29 @@ export function answerUnreadable(service: Service, error: { readonly code?: stri
   const body = JSON.stringify(problemBody(code, status, detail, {}));
   const [node, leader, term, index] = stampValues(service);
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n` +
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ncache-control: ${NO_STORE}\r\n` +
       `leasehold-node: ${node}\r\nleasehold-leader: ${leader}\r\nleasehold-term: ${term}\r\nleasehold-index: ${index}\r\n` +
       `content-type: ${PROBLEM_MEDIA_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
   // A client that neither reads nor closes must not keep the connection.
   setTimeout(() => socket.destroy(), LINGER_MS).unref();
+}
+
+/** In place of an error's code: a request for a tunnel. */
+const CONNECT = 'CONNECT';
+
+/** Answers in our form what Node would answer in its own, or not at all. */
+export function answerOddRequests(service: Service, server: Server): void {
+  server.on('connect', (_request, socket) => answerUnreadable(service, { code: CONNECT }, socket));
+  server.on('checkExpectation', (_request, response) => {
+    const { status, body } = problemAnswer('invalid-argument', 'of the header Expect, only 100-continue is known');
+    const [node, leader, term, index] = stampValues(service);
+    response.writeHead(status, {
+      ...{ 'leasehold-node': node, 'leasehold-leader': leader, 'leasehold-term': term, 'leasehold-index': index },
+      ...{ 'cache-control': NO_STORE, 'content-type': PROBLEM_MEDIA_TYPE, connection: 'close' },
+    });
+    response.end(JSON.stringify(body));
+  });
 }
 
 function unreadable(nodeCode: string): { status: number; code: ProblemCode; detail: string } {
@@ -92,6 +109,8 @@ function unreadable(nodeCode: string): { status: number; code: ProblemCode; deta
       return { status: 413, code: 'too-large', detail: 'the chunk extensions are too large' };
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return { status: 408, code: 'wait-timeout', detail: 'the request did not arrive in time' };
+    case CONNECT:
+      return { status: 405, code: 'method-not-allowed', detail: 'the node is not a proxy' };
     default:
       return { status: 400, code: 'invalid-argument', detail: 'the request is not HTTP/1.1' };
   }

@@ -1,5 +1,5 @@
 // Connects the routes with the limits of connections: which answers may be large, and when a request begins and ends.
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, onSendHookHandler } from 'fastify';
 import type { Connections } from './connections.ts';
 
 declare module 'fastify' {
@@ -20,6 +20,7 @@ const RESERVES: Readonly<Record<string, number>> = {
   'list-grants': PAGE_BYTES,
   'get-grant': PAGE_BYTES,
   'list-keys': PAGE_BYTES,
+  'get-key': RESULTS_BYTES,
   'get-history': RESULTS_BYTES,
   txn: RESULTS_BYTES,
   batch: RESULTS_BYTES,
@@ -28,15 +29,16 @@ const RESERVES: Readonly<Record<string, number>> = {
 /** Begins to control the flow; after operations are named and before any other hook of a request. */
 export function controlFlow(fastify: FastifyInstance, connections: Connections): void {
   fastify.addHook('onRoute', (route) => {
-    const reserve = route.method === 'HEAD' ? 0 : (RESERVES[route.config?.operation ?? ''] ?? 0);
+    const reserve = RESERVES[route.config?.operation ?? ''] ?? 0;
     route.config = { ...route.config, answerReserveBytes: reserve };
     if (reserve === 0) return;
     // Of these routes alone, so that the others are as fast as before.
-    route.onSend = (request, _reply, payload, done) => {
+    const sized: onSendHookHandler = (request, _reply, payload, done) => {
       const bytes = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload.length : 0;
       connections.sized(request.raw, bytes);
       done(null, payload);
     };
+    route.onSend = [sized, ...[route.onSend ?? []].flat()];
   });
   fastify.addHook('onRequest', (request, reply, done) => {
     const { answerReserveBytes = 0 } = request.routeOptions.config;

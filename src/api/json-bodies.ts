@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { LARGE_BODY_BYTES } from '../contract/limits.ts';
 import { parseJson } from './body.ts';
 import { ApiError } from './errors.ts';
-import { LargeWork } from './large-work.ts';
+import type { LargeWork } from './large-work.ts';
 
 type Done = (error: Error | null, value?: unknown) => void;
 
@@ -11,8 +11,7 @@ type Done = (error: Error | null, value?: unknown) => void;
 export const WAITING_BODIES_MAX_BYTES = 64 * 1024 * 1024;
 
 /** Makes JSON the only media type that the server takes. */
-export function readJsonBodies(fastify: FastifyInstance): void {
-  const largeWork = new LargeWork(WAITING_BODIES_MAX_BYTES);
+export function readJsonBodies(fastify: FastifyInstance, largeWork: LargeWork): void {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes: Buffer, done) => {
     const encoding = request.headers['content-encoding'];

@@ -11,9 +11,14 @@ export class KnownPaths {
     this.#methods.set(pattern, known);
   }
 
-  /** The methods of the path, sorted; none when there is no such path. */
+  /** The methods of all paths together, sorted. */
+  allMethods(): readonly string[] {
+    return [...new Set([...this.#methods.values()].flatMap((known) => [...known]))].sort();
+  }
+
+  /** The methods of the path, sorted; none when there is no such path. An absolute URL counts by its path. */
   methodsOf(url: string): readonly string[] {
-    const segments = (url.split('?', 1)[0] ?? '').split('/');
+    const segments = (url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').split('?', 1)[0] ?? '').split('/');
     const methods = new Set<string>();
     for (const [pattern, known] of this.#methods) {
       if (matches(pattern.split('/'), segments)) for (const method of known) methods.add(method);

@@ -8,7 +8,7 @@ import type { ReadView } from '../replica/service.ts';
 import type { Api, ApiReply, ApiRequest, ApiServer } from './api.ts';
 import { notACursor, readClaimCursor, readCursor, writeCursor } from './cursors.ts';
 import { claimBody } from './lease-routes.ts';
-import { readLimit, readPartLists, readText } from './query.ts';
+import { readLimit, readNameLists, readText } from './query.ts';
 import { read, sendBody } from './reply.ts';
 
 /** Registers the lists of claims. */
@@ -66,9 +66,9 @@ function pageOfKeys(keys: readonly LeaseKey[], after: string | null, limit: numb
   };
 }
 
-// The wanted keys, each once and in order, or null when all are wanted. A name that no lease can have is simply not there.
+// The wanted keys, each once and in order, or null when all are wanted.
 function readKeys(request: ApiRequest, scope: Scope | null): readonly LeaseKey[] | null {
-  const lists = readPartLists(request, 'key', 3);
+  const lists = readNameLists(request, 'key', 3);
   if (lists.length === 0) return null;
   const keys = new Map<string, LeaseKey>();
   for (const [namespace = '', model = '', lease = ''] of lists) {

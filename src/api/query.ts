@@ -1,5 +1,6 @@
 // Query strings, read strictly: a name that the route does not know, a repeated or a malformed value is an error.
 import { PAGE_MAX_ITEMS } from '../contract/limits.ts';
+import { isName, NAME_RULE } from '../contract/names.ts';
 import type { ApiRequest } from './api.ts';
 import { invalidArgument } from './errors.ts';
 
@@ -37,7 +38,10 @@ export function parseQuery(source: string): Query {
 export function checkQuery(query: unknown, known: readonly string[]): void {
   if (query === NOTHING) return;
   for (const name of all(query).keys()) {
-    if (!known.includes(name)) throw invalidArgument(`the query has an unknown parameter ${JSON.stringify(name.slice(0, 64))}`);
+    if (!known.includes(name)) {
+      const takes = known.length === 0 ? 'no parameter' : `only ${known.join(', ')}`;
+      throw invalidArgument(`the query has an unknown parameter ${JSON.stringify(name.slice(0, 64))}: this call takes ${takes}`);
+    }
   }
 }
 
@@ -71,14 +75,24 @@ export function readLimit(request: ApiRequest): number {
   return readInteger(request, 'limit', 1, PAGE_MAX_ITEMS) ?? PAGE_MAX_ITEMS;
 }
 
-/** The values of a repeatable parameter whose text is `parts` percent-encoded parts with slashes between. */
-export function readPartLists(request: ApiRequest, name: string, parts: number): readonly (readonly string[])[] {
-  return (all(request.query).get(name) ?? []).map(({ raw, text }) => {
+/**
+ * The names in the values of a repeatable parameter whose text is `parts` percent-encoded names with slashes between. Each is valid
+ * after all decoding.
+ */
+export function readNameLists(request: ApiRequest, parameter: string, parts: number): readonly (readonly string[])[] {
+  return (all(request.query).get(parameter) ?? []).map(({ raw, text }) => {
     // Some clients encode the whole value once more, slashes and all; others write the slashes as they are.
-    const pieces = (raw.includes('/') ? raw : text).split('/').map(decodePart);
-    if (pieces.length !== parts || pieces.includes(null))
-      throw invalidArgument(`${name} must have ${parts} percent-encoded parts with '/' between`);
-    return pieces as string[];
+    const isWhole = !raw.includes('/');
+    const names = (isWhole ? text : raw).split('/').map(decodePart);
+    if (names.length !== parts || names.includes(null))
+      throw invalidArgument(`${parameter} must have ${parts} percent-encoded parts with '/' between`);
+    for (const name of names as string[]) {
+      // A part between plain slashes that is encoded twice: what it names must be valid by either reading.
+      const otherwise = isWhole ? name : (decodePart(name) ?? name);
+      if (!isName(name) || !isName(otherwise))
+        throw invalidArgument(`${parameter} has a part that is not a name: each must have ${NAME_RULE}`);
+    }
+    return names as string[];
   });
 }
 

@@ -1,26 +1,26 @@
 // Builds the HTTP server of a node: strict parsing, one form of error, and the routes.
 
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyInstance } from 'fastify';
 import { FORMATS } from '../contract/formats.ts';
 import { BODY_MAX_BYTES, HEAD_MAX_BYTES } from '../contract/limits.ts';
-import { checkLeaseName } from '../contract/secretaries.ts';
 import type { Log } from '../log.ts';
 import type { Service } from '../replica/service.ts';
 import type { Api, ApiServer } from './api.ts';
 import { batchRoutes } from './batch-routes.ts';
 import { clusterRoutes } from './cluster-routes.ts';
-import { checkConditionHeaders, conditionInTrailers, NO_CONDITIONS } from './condition-headers.ts';
-import { type ConnectionLimits, Connections, DEFAULT_CONNECTION_LIMITS } from './connections.ts';
+import { type ConnectionLimits, DEFAULT_CONNECTION_LIMITS } from './connection-limits.ts';
+import { Connections } from './connections.ts';
 import { type Dashboard, dashboardRoutes } from './dashboard-routes.ts';
-import { answerUnreadable, invalidArgument, sendError, sendProblem } from './errors.ts';
+import { answerOddRequests, answerUnreadable, sendError } from './errors.ts';
 import { controlFlow } from './flow-control.ts';
 import { refuseForeignPages } from './foreign-pages.ts';
-import { healthRoutes, LIVE_URL } from './health-routes.ts';
+import { healthRoutes } from './health-routes.ts';
 import { historyRoutes } from './history-routes.ts';
-import { readJsonBodies } from './json-bodies.ts';
-import { KnownPaths } from './known-paths.ts';
+import { HostNames, refuseMisdirected } from './host-names.ts';
+import { readJsonBodies, WAITING_BODIES_MAX_BYTES } from './json-bodies.ts';
 import { kvRoutes } from './kv-routes.ts';
+import { LargeWork } from './large-work.ts';
 import { leaseListRoutes } from './lease-list-routes.ts';
 import { leaseRoutes } from './lease-routes.ts';
 import { lessorRoutes } from './lessor-routes.ts';
@@ -29,8 +29,9 @@ import { metricsRoutes, type ProcessGauges } from './metrics-routes.ts';
 import { OpenApi } from './openapi.ts';
 import { openApiRoutes } from './openapi-routes.ts';
 import { pinRoutes } from './pin-routes.ts';
-import { checkQuery, parseQuery } from './query.ts';
+import { parseQuery } from './query.ts';
 import { RecentTraffic } from './recent-traffic.ts';
+import { checkRequests } from './request-checks.ts';
 import { RequestLatency } from './request-latency.ts';
 import { logRequests } from './request-log.ts';
 import { traceRequests } from './tracing.ts';
@@ -39,13 +40,6 @@ import { waitRoutes } from './wait-routes.ts';
 import { Waits } from './waits.ts';
 import { watchRoutes } from './watch-routes.ts';
 import { Watchers } from './watchers.ts';
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Names of the query parameters that the route takes; none when absent. */
-    readonly query?: readonly string[];
-  }
-}
 
 /** Limits of one node's server. */
 export interface ServerLimits extends ConnectionLimits {
@@ -84,6 +78,10 @@ export interface ServerOptions {
   readonly limits?: Partial<ServerLimits>;
   /** Without it there is no page at `/`. */
   readonly dashboard?: Dashboard;
+  /** Names, without ports, by which clients may call the node beside its IP addresses and `localhost`. */
+  readonly hostNames?: readonly string[];
+  /** Whether the node is about to stop and not ready any more, though it still serves. */
+  readonly isDraining?: () => boolean;
   /** What is measured elsewhere in the process and told under /metrics. */
   readonly gauges?: ProcessGauges;
 }
@@ -110,6 +108,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
       headersTimeout: limits.headersTimeoutMs,
       connectionsCheckingInterval: SLOW_CONNECTION_CHECK_MS,
       maxHeaderSize: HEAD_MAX_BYTES,
+      // Judged with all other values of the header, in the form of every other error.
+      requireHostHeader: false,
     },
     // Ours below, in the form of every other error.
     return503OnClosing: false,
@@ -128,12 +128,17 @@ export function createServer(options: ServerOptions): FastifyInstance {
       },
     },
     frameworkErrors: (error, _request, reply) => sendError(service, reply, error, log),
-    clientErrorHandler: (error, socket) => answerUnreadable(service, error, socket),
+    clientErrorHandler: (error, socket) => {
+      // The client would take what is said now for the answer to its earlier request.
+      if (connections.owesAnswer(socket)) socket.destroy();
+      else answerUnreadable(service, error, socket);
+    },
   });
   // Node would drop the headers beyond its own limit silently, conditions among them. The bytes of the head are limit enough.
   fastify.server.maxHeadersCount = 0;
-  const connections = new Connections(fastify.server, limits);
-  const api: Api = { service, waits, watchers, connections };
+  const connections = new Connections(fastify.server, limits, (isActive) => service.alarms.set('fds', isActive));
+  const api: Api = { service, waits, watchers, connections, largeWork: new LargeWork(WAITING_BODIES_MAX_BYTES) };
+  answerOddRequests(service, fastify.server);
   fastify.setErrorHandler((error, request, reply) => sendError(service, reply, error, log, request.routeOptions.bodyLimit));
   fastify.decorateReply('problemCode', null);
   traceRequests(fastify);
@@ -141,9 +146,9 @@ export function createServer(options: ServerOptions): FastifyInstance {
   const latency = new RequestLatency(traffic);
   latency.measure(fastify);
   controlFlow(fastify, connections);
+  refuseMisdirected(fastify, new HostNames(options.hostNames ?? []));
   refuseForeignPages(fastify);
-  readJsonBodies(fastify);
-  checkLeaseNames(fastify);
+  readJsonBodies(fastify, api.largeWork);
   checkRequests(fastify, api);
   if (options.logRequests === true) logRequests(fastify, log);
   const openApi = new OpenApi();
@@ -169,7 +174,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   batchRoutes(server, api);
   clusterRoutes(server, api);
   memberRoutes(server, api);
-  healthRoutes(server, api);
+  healthRoutes(server, api, options.isDraining ?? (() => false));
   if (options.dashboard !== undefined) dashboardRoutes(server, api, options.dashboard, traffic);
   metricsRoutes(server, api, latency, options.gauges ?? {});
   openApiRoutes(server, api, openApi);
@@ -178,67 +183,4 @@ export function createServer(options: ServerOptions): FastifyInstance {
 
 function ajvFormats(): Record<string, (text: string) => boolean> {
   return Object.fromEntries(Object.entries(FORMATS).map(([name, { test }]) => [name, test]));
-}
-
-// The secretaries judge the lease before anything in the body is looked at, so that the first thing wrong is the one told.
-function checkLeaseNames(fastify: FastifyInstance): void {
-  fastify.addHook('preValidation', (request, _reply, done) => {
-    const { namespace, model, lease } = request.params as { namespace?: string; model?: string; lease?: string };
-    const fault = namespace !== undefined && model !== undefined && lease !== undefined ? checkLeaseName(namespace, model, lease) : null;
-    done(fault === null ? undefined : invalidArgument(fault));
-  });
-}
-
-// Before a body is read: whether the node still takes requests, whether the path is known, and whether URL and query are sound.
-function checkRequests(fastify: FastifyInstance, api: Api): void {
-  const { service, waits } = api;
-  const paths = new KnownPaths();
-  fastify.addHook('onRoute', ({ url, method }) => paths.add(url, Array.isArray(method) ? method : [method]));
-  fastify.addHook('onRequest', (request, reply, done) => {
-    if (waits.stopping && request.url !== LIVE_URL) {
-      reply.header('connection', 'close');
-      sendProblem(service, reply, 'stopping', 'the node is stopping');
-      return;
-    }
-    if (request.is404) {
-      refuseUnknown(api, paths, request, reply);
-      return;
-    }
-    if (!isPlainUrl(request.url)) {
-      done(invalidArgument('the URL has a character that must be percent-encoded'));
-      return;
-    }
-    try {
-      const { query = [], conditions = NO_CONDITIONS } = request.routeOptions.config;
-      checkQuery(request.query, query);
-      checkConditionHeaders(request.raw, conditions);
-      done();
-    } catch (error) {
-      done(error as Error);
-    }
-  });
-  // A trailer arrives behind the body.
-  fastify.addHook('preValidation', (request, _reply, done) => {
-    done(conditionInTrailers(request.raw));
-  });
-  fastify.setNotFoundHandler((request, reply) => refuseUnknown(api, paths, request, reply));
-}
-
-function refuseUnknown(api: Api, paths: KnownPaths, request: FastifyRequest, reply: Parameters<typeof sendProblem>[1]): void {
-  const methods = paths.methodsOf(request.url);
-  if (methods.length === 0) {
-    sendProblem(api.service, reply, 'not-found', 'there is no such path');
-    return;
-  }
-  reply.header('allow', methods.join(', '));
-  sendProblem(api.service, reply, 'method-not-allowed', `the path takes ${methods.join(', ')}`);
-}
-
-// Node lets bytes beyond ASCII through, and the router would cut a path at '#': both would name another lease than was meant.
-function isPlainUrl(url: string): boolean {
-  for (let at = 0; at < url.length; at++) {
-    const code = url.charCodeAt(at);
-    if (code <= 0x20 || code >= 0x7f || code === 0x23) return false;
-  }
-  return true;
 }

@@ -2,7 +2,7 @@
 import { parseWatchId, type WatchId } from '../contract/watch.ts';
 import type { Api, ApiRequest, ApiServer } from './api.ts';
 import { invalidArgument } from './errors.ts';
-import { stampValues } from './stamp.ts';
+import { NO_STORE, stampValues } from './stamp.ts';
 import { FILTER_PARAMETERS, readFilter } from './watch-filter.ts';
 
 /** Registers the watch. */
@@ -20,7 +20,7 @@ export function watchRoutes(server: ApiServer, api: Api): void {
         'leasehold-term': term,
         'leasehold-index': index,
         'content-type': 'text/event-stream',
-        'cache-control': 'no-cache, no-transform',
+        'cache-control': `${NO_STORE}, no-transform`,
         // Proxies of nginx's kind keep short answers back otherwise.
         'x-accel-buffering': 'no',
         connection: 'close',

@@ -24,7 +24,7 @@ Exit codes:
   4  unknown: it may or may not have happened`;
 
 /** Codes that say the request itself was wrong. */
-const USAGE_CODES = new Set(['invalid-argument', 'not-found', 'method-not-allowed', 'too-large', 'unsupported-media-type']);
+const USAGE_CODES = new Set(['invalid-argument', 'not-found', 'method-not-allowed', 'too-large', 'unsupported-media-type', 'misdirected']);
 
 /** The exit code for a failed call. */
 export function exitCodeOf(error: LeaseholdError): number {

@@ -71,6 +71,7 @@ export function classify(status: number, code: string): FailureClass {
     case 405:
     case 413:
     case 415:
+    case 421:
     case 429:
     case 431:
     case 503:

@@ -17,6 +17,7 @@ export const PROBLEMS = {
   'precondition-failed': { status: 412, title: 'The condition on the key does not hold' },
   'too-large': { status: 413, title: 'The request is too large' },
   'unsupported-media-type': { status: 415, title: 'The body must be JSON' },
+  misdirected: { status: 421, title: 'The host of the request is not a name of the node' },
   overloaded: { status: 429, title: 'The node has too much to do' },
   'no-room': { status: 429, title: 'The cluster has no room for more' },
   'no-leader': { status: 503, title: 'The cluster has no leader that the node can reach' },

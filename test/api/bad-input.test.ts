@@ -51,6 +51,20 @@ const BODIES: readonly Case[] = [
   ['an empty JSON body', 'PUT', L, withHeaders({}, '')],
   ['a list for a body', 'PUT', L, json([])],
   ['null for a body', 'PUT', L, json('null')],
+  ...['null', '[]', '"x"', '1', 'true'].flatMap((body): Case[] => [
+    [`${body} for the body of a delete`, 'DELETE', '/v1/kv/k', json(body)],
+    [`${body} for the body of a pin`, 'PUT', `${L}/pins/e`, json(body)],
+    [`${body} for the body of an unpin`, 'DELETE', `${L}/pins/e`, json(body)],
+    [`${body} for the body of a renewal`, 'POST', '/v1/lessor/leases/7/renew', json(body)],
+    [`${body} for the body of a revocation`, 'DELETE', '/v1/lessor/leases/7', json(body)],
+    [`${body} for the body of an attachment`, 'PUT', '/v1/lessor/leases/7/keys/k', json(body)],
+    [`${body} for the body of a detachment`, 'DELETE', '/v1/lessor/leases/7/keys/k', json(body)],
+    [`${body} for the body of a transfer`, 'POST', '/v1/cluster/transfer', json(body)],
+    [`${body} for the body of a promotion`, 'POST', '/v1/cluster/members/n4/promote', json(body)],
+    [`${body} for the body of a removal`, 'DELETE', '/v1/cluster/members/n4', json(body)],
+    [`${body} for the body of a release`, 'DELETE', `${L}?holder=A`, json(body)],
+  ]),
+  ['a fence in the body of a release', 'DELETE', `${L}?holder=A`, json({ fence: 1 })],
   ['waitMs -1', 'PUT', L, json({ ...CLAIM, waitMs: -1 })],
   ['waitMs 300001', 'PUT', L, json({ ...CLAIM, waitMs: 300_001 })],
   ['waitMs as text', 'PUT', L, json({ ...CLAIM, waitMs: '5' })],
@@ -157,6 +171,12 @@ const URLS: readonly Case[] = [
   ['a cursor that is none', 'GET', '/v1/leases?after=*', {}],
   ['a cursor of another list', 'GET', '/v1/leases?after=YQ', {}],
   ['a key filter of two parts', 'GET', '/v1/leases?key=a/b', {}],
+  ['a key filter with a name of white space', 'GET', '/v1/leases?key=a/b/%20', {}],
+  ['a key filter with white space behind two encodings', 'GET', '/v1/leases?key=a/b/%2520', {}],
+  ['a key filter encoded as a whole with white space', 'GET', '/v1/leases?key=a%2Fb%2F%2520', {}],
+  ['a key filter with an empty name', 'GET', '/v1/leases?key=a//c', {}],
+  ['a key filter of a model with a bad name', 'GET', '/v1/leases/a/b?key=a/b/c.d', {}],
+  ['a query of a probe', 'GET', '/livez?probe=1', {}],
   ['a key filter of four parts', 'GET', '/v1/leases?key=a/b/c/d', {}],
   ['an unknown consistency', 'GET', '/v1/leases?consistency=eventual', {}],
   ['a consistency of nothing', 'GET', `${L}?consistency`, {}],
@@ -300,9 +320,26 @@ test('when lease, holder and duration are all bad, the error is about the lease;
 
 test('a wrong method is told the right ones', async () => {
   const { call } = start();
-  expect((await call('PATCH', L, { body: {} })).headers.allow).toBe('DELETE, GET, HEAD, PUT');
-  expect((await call('OPTIONS', `${L}/extend`)).headers.allow).toBe('POST');
-  expect((await call('TRACE', '/v1/kv/a%2Fb')).headers.allow).toBe('DELETE, GET, HEAD, PUT');
+  expect((await call('PATCH', L, { body: {} })).headers.allow).toBe('DELETE, GET, HEAD, PUT, OPTIONS');
+  expect((await call('TRACE', '/v1/kv/a%2Fb')).headers.allow).toBe('DELETE, GET, HEAD, PUT, OPTIONS');
+});
+
+test('OPTIONS tells the methods of a path, and grants nothing to pages of other origins', async () => {
+  const { call } = start();
+  const asked = { headers: { origin: 'http://evil.example', 'access-control-request-method': 'PUT' } };
+  const answer = await call('OPTIONS', `${L}/extend`, asked);
+  expect(answer).toMatchObject({ status: 204, text: '', headers: { allow: 'POST, OPTIONS', 'leasehold-node': 'n1' } });
+  expect(Object.keys(answer.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
+  expect((await call('OPTIONS', '/livez?x=1')).headers.allow).toBe('GET, HEAD, OPTIONS');
+  expect(await call('OPTIONS', '/nowhere')).toMatchObject({ status: 404, body: { code: 'not-found' } });
+});
+
+test('an unknown parameter is told what the call takes', async () => {
+  const { call } = start();
+  expect((await call('GET', '/livez?verbose')).body.detail).toBe(
+    'the query has an unknown parameter "verbose": this call takes no parameter',
+  );
+  expect((await call('GET', '/v1/kv?from=a')).body.detail).toContain('takes only prefix, limit, after, consistency');
 });
 
 test('bodies and values at their limits are taken', async () => {

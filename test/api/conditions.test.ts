@@ -52,12 +52,12 @@ test.each(Object.entries(CONDITIONS))('no route ignores %s', async (condition, v
 });
 
 test('every route takes its example without a condition, so that the refusals above are about the condition', async () => {
-  for (const { route } of (await startWithRoutes()).routes) {
+  const reading = await startWithRoutes();
+  for (const { route, method, url, options } of reading.routes) {
     if (/expired|watch/.test(route)) continue;
-    const { call, routes } = await startWithRoutes();
-    const example = routes.find((each) => each.route === route);
-    const { status } = await call(example?.method ?? '', example?.url ?? '', example?.options);
-    expect(status, route).toBeLessThan(300);
+    // A change has a server of its own, where nothing was changed before.
+    const { call } = method === 'GET' || method === 'HEAD' ? reading : await startWithRoutes();
+    expect((await call(method, url, options)).status, route).toBeLessThan(300);
   }
 });
 

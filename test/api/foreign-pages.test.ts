@@ -30,7 +30,7 @@ test.each([
 });
 
 test('a proxy may give the node another name than its pages have, where a browser says that they are of one origin', async () => {
-  const { call } = start();
+  const { call } = start({}, undefined, ['n1.internal']);
   const headers = { host: 'n1.internal:7801', origin: 'https://leases.example', 'sec-fetch-site': 'same-origin' };
   expect(await call('PUT', L, { body: CLAIM, headers })).toMatchObject({ status: 201 });
 });

@@ -27,10 +27,14 @@ export interface Harness {
 }
 
 /** A fresh server, closed when the test is over; with `afterAll` for `atEnd`, when all tests of the group are. */
-export function start(limits: Partial<ServerLimits> = {}, atEnd: (close: () => Promise<void>) => void = onTestFinished): Harness {
+export function start(
+  limits: Partial<ServerLimits> = {},
+  atEnd: (close: () => Promise<void>) => void = onTestFinished,
+  hostNames: readonly string[] = [],
+): Harness {
   const service = new LocalService();
   const log: string[] = [];
-  const server = createServer({ service, log: (line) => log.push(line), limits });
+  const server = createServer({ service, log: (line) => log.push(line), limits, hostNames });
   atEnd(() => server.close());
   return { service, server, log, call: callOf(server) };
 }

@@ -57,7 +57,7 @@ test('the list of a model goes on after a lease name as well', async () => {
 describe('filters by key', () => {
   test('give those that are held, each once, and nothing for the rest', async () => {
     const { call } = await startFilled();
-    const { body } = await call('GET', '/v1/leases?key=a/x/2&key=a/x/2&key=nobody/has/it&key=not/a/name%20at%20all');
+    const { body } = await call('GET', '/v1/leases?key=a/x/2&key=a/x/2&key=nobody/has/it');
     expect(body.leases).toMatchObject([{ holder: 'a/x/2' }]);
   });
 

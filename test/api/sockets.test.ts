@@ -51,7 +51,7 @@ describe('a path as it is sent', () => {
       const body = JSON.stringify(CLAIM);
       client.write(
         Buffer.from(
-          `PUT /v1/leases/ns/m/${part} HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+          `PUT /v1/leases/ns/m/${part} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
           'latin1',
         ),
       );
@@ -72,7 +72,7 @@ describe('a path as it is sent', () => {
   test('an absolute one is the same path', async () => {
     const harness = start();
     const client = await connectTo(harness);
-    client.request('GET', 'http://evil.example/v1/leases');
+    client.request('GET', 'http://localhost:7801/v1/leases');
     expect((await client.answer()).status).toBe(200);
   });
 });
@@ -80,11 +80,11 @@ describe('a path as it is sent', () => {
 describe('what is no request', () => {
   test.each([
     ['garbage', 'hello\r\n\r\n'],
-    ['both lengths', 'PUT /v1/kv/k HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}'],
-    ['a doubled length', 'PUT /v1/kv/k HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}'],
+    ['both lengths', 'PUT /v1/kv/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}'],
+    ['a doubled length', 'PUT /v1/kv/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}'],
     [
       'an unknown coding',
-      'PUT /v1/kv/k HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: xchunked\r\n\r\n{"value":""}',
+      'PUT /v1/kv/k HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: xchunked\r\n\r\n{"value":""}',
     ],
     ['no host', 'GET /v1/leases HTTP/1.1\r\n\r\n'],
   ])('%s is answered 400 and the connection closed', async (_what, bytes) => {
@@ -113,7 +113,7 @@ describe('what is no request', () => {
       body: { code: 'invalid-argument', status: 400 },
     });
     const large = new RawClient(port);
-    large.write(`GET /v1/leases HTTP/1.1\r\nHost: h\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`);
+    large.write(`GET /v1/leases HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`);
     expect(await large.answer()).toMatchObject({ status: 431, body: { code: 'too-large', status: 431 } });
   });
 });
@@ -122,7 +122,7 @@ describe('a body', () => {
   test('whose length is too large is refused before it is sent', async () => {
     const harness = start();
     const client = await connectTo(harness);
-    client.write('PUT /v1/kv/k HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 104857600\r\n\r\n{');
+    client.write('PUT /v1/kv/k HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 104857600\r\n\r\n{');
     expect(await client.answer()).toMatchObject({ status: 413, body: { code: 'too-large' } });
     await client.end();
   });
@@ -130,7 +130,7 @@ describe('a body', () => {
   test('without end is refused at the limit', async () => {
     const harness = start();
     const client = await connectTo(harness);
-    client.write('PUT /v1/kv/k HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n');
+    client.write('PUT /v1/kv/k HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n');
     const chunk = `10000\r\n${'x'.repeat(0x10000)}\r\n`;
     for (let sent = 0; sent < 20; sent++) client.write(chunk);
     expect(await client.answer()).toMatchObject({ status: 413, body: { code: 'too-large' } });
@@ -140,7 +140,7 @@ describe('a body', () => {
   test('in pieces is put together', async () => {
     const harness = start();
     const client = await connectTo(harness);
-    client.write('PUT /v1/kv/k HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n');
+    client.write('PUT /v1/kv/k HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n');
     const bytes = Buffer.from('{"value":"é"}');
     for (const byte of bytes) client.write(Buffer.concat([Buffer.from('1\r\n'), Buffer.from([byte]), Buffer.from('\r\n')]));
     client.write('0\r\n\r\n');
@@ -151,7 +151,7 @@ describe('a body', () => {
     const harness = start({ headersTimeoutMs: 300, requestTimeoutMs: 600 });
     const port = await listen(harness);
     const slow = new RawClient(port);
-    slow.write('PUT /v1/kv/k HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{');
+    slow.write('PUT /v1/kv/k HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{');
     const prompt = new RawClient(port);
     prompt.request('GET', '/livez');
     expect((await prompt.answer()).status).toBe(200);
@@ -172,6 +172,8 @@ test('connections beyond the limit are closed, and the others go on', async () =
   await second.end();
   first.request('GET', '/livez');
   expect((await first.answer()).status).toBe(200);
+  expect(await metric(harness, 'leasehold_http_connections_dropped_total')).toBe(1);
+  expect(await metric(harness, 'leasehold_http_connections')).toBe(1);
 });
 
 test('connections on which nothing was asked yet do not hold up the end of the server', async () => {
@@ -356,4 +358,17 @@ describe('the end of the server', () => {
     client.readOn();
     await client.end();
   });
+});
+
+test('the alarm for descriptors is raised at 80% of the connections, and clears by itself', async () => {
+  const harness = start({ connectionsMax: 10 });
+  const port = await listen(harness);
+  const clients = Array.from({ length: 7 }, () => new RawClient(port));
+  await until(() => harness.server.server.listening);
+  await pause(600);
+  expect(harness.service.alarms.has('fds')).toBe(false);
+  clients.push(new RawClient(port));
+  await until(() => harness.service.alarms.has('fds'));
+  for (const client of clients.slice(0, 3)) client.hangUp();
+  await until(() => !harness.service.alarms.has('fds'));
 });

@@ -117,7 +117,7 @@ describe('a request', () => {
     await call('PUT', L, claim('alice'));
     const url = new URL(await server.listen({ host: '127.0.0.1', port: 0 }));
     const socket = connect(Number(url.port), url.hostname);
-    socket.write(`GET ${L}/expired HTTP/1.1\r\nhost: h\r\n\r\n`);
+    socket.write(`GET ${L}/expired HTTP/1.1\r\nhost: localhost\r\n\r\n`);
     await until(() => spans.length === 2);
     expect(spans[1]?.ends).toBe(0);
     socket.destroy();
