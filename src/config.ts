@@ -32,9 +32,15 @@ export interface NodeConfig {
   readonly members: readonly { readonly id: string; readonly peer: Address }[];
   /** URLs of nodes of a running cluster, any of which takes this one in at its first start. */
   readonly join?: readonly string[];
+  /** Names without ports by which clients may call it, beside IP addresses, `localhost`, and the host of `http`. */
+  readonly hostNames?: readonly string[];
   readonly dataDir: string;
   /** URL at which the process that started this node and its peers takes the dashboard's orders; without it the dashboard only shows. */
   readonly control?: string;
+  /** Connections that clients may have at a time. 20,000 if absent. */
+  readonly connectionsMax?: number;
+  /** How long the node serves on after it was asked to stop, in milliseconds. 0 if absent. */
+  readonly drainMs?: number;
   /** Milliseconds between two heartbeats, which is one tick. */
   readonly heartbeatMs: number;
   /** Least election timeout in milliseconds; each wait is drawn from [this, twice this). */

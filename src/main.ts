@@ -1,4 +1,5 @@
 // Builds a real node from its configuration; the one file that knows everybody.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readDashboardPages } from './api/dashboard-pages.ts';
 import { createServer } from './api/server.ts';
 import { addressText, type NodeConfig } from './config.ts';
@@ -38,6 +39,8 @@ export interface NodeEvents {
 export interface RunningNode extends Embedded {
   /** Settles with the error that ended the node by itself (a failed disk, a refusal by the cluster), never otherwise. */
   readonly failed: Promise<Error>;
+  /** Hands leadership over and stays not ready for `drainMs` milliseconds, while all calls are still served. `stop` follows. */
+  drain(drainMs: number): Promise<void>;
   /** Hands leadership over, answers or fails what waits, flushes, closes. */
   stop(): Promise<void>;
 }
@@ -104,12 +107,16 @@ export async function startNode(
         fail(error);
       },
     });
+    let draining = false;
     // Bound before the node takes part, so that a port in use is found while nothing has been promised.
     const server = createServer({
       service: replica,
       log: (text, level, fields) => log(`${config.id}: ${text}`, level, { term: replica.term, index: replica.appliedIndex, ...fields }),
       logRequests: isTold('debug', events.level ?? 'info'),
       dashboard: { pages: readDashboardPages(), control: config.control ?? null },
+      hostNames: [config.http.host, ...(config.hostNames ?? [])],
+      isDraining: () => draining,
+      ...(config.connectionsMax === undefined ? {} : { limits: { connectionsMax: config.connectionsMax } }),
       gauges: { loopDelay: loopDelay.all, diskSync: store.syncs },
     });
     await server.listen({ host: config.http.host, port: config.http.port }).catch((error: NodeJS.ErrnoException) => {
@@ -127,6 +134,10 @@ export async function startNode(
     return {
       ...embedded,
       failed,
+      drain: async (drainMs) => {
+        draining = true;
+        await handOverFor(replica, drainMs);
+      },
       stop: async () => {
         embedded.manager.stop();
         await closeInOrder(replica, closeAll);
@@ -145,6 +156,18 @@ function roomOptionsOf({ dataDir, room }: NodeConfig): RoomProbeOptions {
     diskReserveBytes: room?.diskReserveBytes ?? DEFAULT_ROOM.diskReserveBytes,
     ballastBytes: room?.ballastBytes ?? 0,
   };
+}
+
+/** Between two looks at whether a node that drains leads, in milliseconds. */
+const HAND_OVER_LOOK_MS = 200;
+
+/** Hands leadership over, and again whenever it comes back or the transfer fails, until the time is up. */
+async function handOverFor(replica: Replica, drainMs: number): Promise<void> {
+  const untilMs = performance.now() + drainMs;
+  for (let leftMs = drainMs; leftMs > 0; leftMs = untilMs - performance.now()) {
+    if (replica.leader === replica.node) replica.transfer(null, () => {});
+    await sleep(Math.min(leftMs, HAND_OVER_LOOK_MS));
+  }
 }
 
 /** Leadership goes first, while requests are still answered; then nobody new is let in; then the disk is closed. */

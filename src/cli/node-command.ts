@@ -7,6 +7,7 @@ import type { LoopDelay } from '../main.ts';
 import { checkTimings, EffectiveSettings, withSettings } from './effective-settings.ts';
 import { EXIT } from './exit-codes.ts';
 import { logLines } from './log-lines.ts';
+import { clientConnectionsMax, descriptorLimit } from './open-files.ts';
 import type { Finish, Io } from './session.ts';
 import { UsageError } from './values.ts';
 
@@ -34,13 +35,14 @@ export function addNodeCommand(program: Command, io: Io, finish: Finish): void {
     const { control, ...flags } = command.opts<Record<string, string>>();
     const settings = new EffectiveSettings('node', flags, io.env);
     const config = configOf(settings);
-    finish(await runNode(control === undefined ? config : { ...config, control }, settings, io));
+    const connectionsMax = clientConnectionsMax(descriptorLimit());
+    finish(await runNode({ ...config, connectionsMax, ...(control === undefined ? {} : { control }) }, settings, io));
   });
 }
 
 /** Checks what no single setting can know. Throws `UsageError`. */
 export function configOf(settings: EffectiveSettings<'node'>): NodeConfig {
-  const { id, http, peer, data, heartbeat, electionTimeout, members = [], join = [] } = settings.values();
+  const { id, http, peer, hostNames = [], data, drain, heartbeat, electionTimeout, members = [], join = [] } = settings.values();
   const written = settings.written.bind(settings);
   if (members.length > 0 && join.length > 0)
     throw new UsageError(
@@ -59,9 +61,11 @@ export function configOf(settings: EffectiveSettings<'node'>): NodeConfig {
     peer,
     members,
     join,
+    hostNames,
     dataDir: data,
     heartbeatMs: heartbeat,
     electionTimeoutMs: electionTimeout,
+    drainMs: drain,
     room: roomOf(settings),
   };
 }
@@ -93,6 +97,11 @@ async function runNode(config: NodeConfig, settings: EffectiveSettings<'node'>, 
     complain(`a fault in the program ended this node: ${error?.stack ?? String(error)}`);
     process.exit(EXIT.refused);
   });
+  const ended = (failure: Error): number => {
+    const code = codeOf(failure);
+    complain(`this node has ended${code === null ? '' : ` (${code})`}: ${failure.message}`, code === null ? {} : { code });
+    return EXIT.refused;
+  };
   setFlagsFromString(MARKING_WITHOUT_TASKS);
   const stopAsked = untilAskedToStop();
 
@@ -117,10 +126,12 @@ async function runNode(config: NodeConfig, settings: EffectiveSettings<'node'>, 
   say(`${config.id} answers at http://${addressText(config.http)}`, 'info', { http: addressText(config.http) });
 
   const end = await Promise.race([stopAsked, node.failed]);
-  if (end instanceof Error) {
-    const code = codeOf(end);
-    complain(`this node has ended${code === null ? '' : ` (${code})`}: ${end.message}`, code === null ? {} : { code });
-    return EXIT.refused;
+  if (end instanceof Error) return ended(end);
+  const { drainMs = 0 } = config;
+  if (drainMs > 0) {
+    say(`${config.id} drains: it serves on for ${drainMs / 1_000} s and is not ready`, 'info', { drainMs });
+    const failure = await Promise.race([node.drain(drainMs), node.failed]);
+    if (failure instanceof Error) return ended(failure);
   }
   setTimeout(() => {
     complain(`did not stop within ${STOP_MS / 1_000} s; ended`);

@@ -1,7 +1,20 @@
 // Every setting of `leasehold node` and `leasehold cluster`, a line each: its flag, environment variable, key in the file, help, and row in `config print`.
 import { type Address, DEFAULT_TIMINGS } from '../config.ts';
 import { LOG_LEVELS, type LogLevel } from '../log.ts';
-import { address, byteSize, directory, durationFrom, endpoints, integerIn, memberId, members, oneOf, percent, port } from './values.ts';
+import {
+  address,
+  byteSize,
+  directory,
+  durationFrom,
+  endpoints,
+  hostNames,
+  integerIn,
+  memberId,
+  members,
+  oneOf,
+  percent,
+  port,
+} from './values.ts';
 
 /** One setting, whose value may come from a flag, the environment or the file, always as text. */
 export interface Setting<Value> {
@@ -61,7 +74,18 @@ export const NODE_SETTINGS = {
     members,
   ),
   join: optional<string[]>('<urls>', 'instead of --members: nodes of a running cluster, which takes this one in: URL[,URL…]', endpoints),
+  hostNames: optional<string[]>(
+    '<names>',
+    'names by which clients may call it, beside its IP addresses, localhost, and the host of --http: n1,leases.example',
+    hostNames,
+  ),
   data: required('<dir>', 'its data directory, for no other node and no other use', directory),
+  drain: preset(
+    '<duration>',
+    'on SIGTERM, how long it goes on serving after it has handed leadership over and its /readyz is 503',
+    durationFrom(0),
+    '0s',
+  ),
   ...SHARED_SETTINGS,
 };
 

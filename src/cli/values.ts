@@ -90,6 +90,16 @@ export function address(text: string): Address {
   return read;
 }
 
+/** `n1,leases.example`: host names without ports, from a `Host` header. */
+export function hostNames(text: string): string[] {
+  return text.split(',').map((part) => {
+    const name = part.trim();
+    if (!/^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,253})$/.test(name))
+      throw new UsageError(`"${part}" is not a valid host name: write a name without a port, as in leases.example`);
+    return name;
+  });
+}
+
 /** A member's name. */
 export function memberId(text: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/.test(text))

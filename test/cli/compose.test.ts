@@ -19,9 +19,18 @@ test('each service starts a different node of one cluster, and publishes and che
     const flags = Object.fromEntries(
       Array.from({ length: (argv.length - 1) / 2 }, (_, pair) => argv.slice(1 + 2 * pair, 3 + 2 * pair) as [string, string]),
     );
-    expect(Object.keys(flags).sort()).toEqual(['--data', '--http', '--id', '--members', '--peer']);
+    expect(Object.keys(flags).sort()).toEqual(['--data', '--host-names', '--http', '--id', '--members', '--peer']);
     return configOf(
-      new EffectiveSettings('node', Object.fromEntries(Object.entries(flags).map(([flag, text]) => [flag.slice(2), text])), {}),
+      new EffectiveSettings(
+        'node',
+        Object.fromEntries(
+          Object.entries(flags).map(([flag, text]) => [
+            flag.slice(2).replace(/-(\w)/g, (_dash, letter: string) => letter.toUpperCase()),
+            text,
+          ]),
+        ),
+        {},
+      ),
     );
   });
   expect(configs.map((config) => config.id)).toEqual(['n1', 'n2', 'n3']);
@@ -31,6 +40,8 @@ test('each service starts a different node of one cluster, and publishes and che
     expect(config.members).toEqual(configs[0]?.members);
     expect(config.members[position]?.peer).toEqual({ host: config.id, port: config.peer.port });
     expect(ports[position]).toEqual([`127.0.0.1:${config.http.port}:${config.http.port}`]);
+    // By its service's name the other containers call it.
+    expect(config.hostNames).toEqual([config.id]);
     expect(checks[position]?.at(-1)).toContain(`http://127.0.0.1:${config.http.port}/readyz`);
   }
 });

@@ -82,7 +82,11 @@ describe('precedence', () => {
 });
 
 describe.each([
-  ['node', NODE_SETTINGS, { id: 'n1', http: 'h:1', peer: 'h:2', members: 'n1=h:2', join: 'http://h:3', data: 'd' }],
+  [
+    'node',
+    NODE_SETTINGS,
+    { id: 'n1', http: 'h:1', peer: 'h:2', members: 'n1=h:2', join: 'http://h:3', hostNames: 'n1,leases.example', data: 'd', drain: '5s' },
+  ],
   ['cluster', CLUSTER_SETTINGS, { nodes: '5', data: 'd', httpPort: '8801', peerPort: '8901' }],
 ] as const)('every setting of %s', (command, table, own) => {
   const room = { maxClaims: '10', maxKeys: '11', maxSessions: '12', maxState: '1MiB', namespaceShare: '20%' } as const;
@@ -137,7 +141,7 @@ describe('a file', () => {
   test.each([
     ['hartbeat = "50ms"', 'there is no setting hartbeat; heartbeat was meant?'],
     ['election_timeout = "1s"', 'there is no setting election_timeout; election-timeout was meant?'],
-    ['frobnication = 1', 'there is no setting frobnication; there are id, http, peer, members, join, data, heartbeat,'],
+    ['frobnication = 1', 'there is no setting frobnication; there are id, http, peer, members, join, host-names, data, drain, heartbeat,'],
     ['config = "other.toml"', 'there is no setting config;'],
     ['control = "http://h:1"', 'there is no setting control;'],
     ['nodes = 3', 'nodes is a setting of leasehold cluster, not of leasehold node'],
@@ -225,7 +229,9 @@ describe('config print', () => {
       { setting: 'peer', value: 'h:2', source: 'environment', name: 'LEASEHOLD_PEER' },
       { setting: 'members', value: 'n1=h:2', source: 'flag', name: '--members' },
       { setting: 'join', value: null, source: 'none', name: null },
+      { setting: 'host-names', value: null, source: 'none', name: null },
       { setting: 'data', value: '/var/lib/leasehold', source: 'file', name: `${path}: data` },
+      { setting: 'drain', value: '0s', source: 'default', name: null },
       { setting: 'heartbeat', value: '60', source: 'file', name: `${path}: heartbeat` },
       { setting: 'election-timeout', value: '500ms', source: 'default', name: null },
       ...[
