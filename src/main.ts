@@ -204,6 +204,11 @@ function teller(id: string, tell: (text: string, fields: LogFields) => void): (e
       tell(`${id} ${to === null ? 'steps down: the transfer did not complete' : `transfers leadership to ${to}`}: ${cause}`, facts);
       return;
     }
+    if (event.kind === 'room') {
+      const { resource, used, limit } = event;
+      tell(`${id} has little room left: ${used} of ${limit} of ${resource} are in use`, { resource, used, limit });
+      return;
+    }
     if (event.kind === 'alarm') {
       const { alarm, isActive } = event;
       tell(`${id} ${isActive ? 'raises' : 'clears'} the alarm ${alarm}`, { alarm, state: isActive ? 'active' : 'cleared' });

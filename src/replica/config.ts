@@ -1,4 +1,5 @@
 // How a replica is set up, and every limit that it keeps.
+import type { NoRoom } from '../env.ts';
 import type { TraceEvent } from '../raft/trace.ts';
 import type { NodeId } from '../raft/types.ts';
 import type { Alarm } from './alarms.ts';
@@ -98,6 +99,8 @@ export type ReplicaEvent =
   /** This leader gives leadership up; `to` null: it steps down, since a transfer did not complete. */
   | ({ readonly kind: 'handover'; readonly to: string | null; readonly reason: HandoverReason } & Vitals)
   | { readonly kind: 'alarm'; readonly alarm: Alarm; readonly isActive: boolean }
+  /** 80% of a resource of this node are in use. */
+  | ({ readonly kind: 'room' } & NoRoom)
   | { readonly kind: 'image-received'; readonly index: number; readonly records: number };
 
 export interface ReplicaConfig {

@@ -55,6 +55,7 @@ export class Proposals {
     this.#self = config.node;
     this.room = new Room({ ...DEFAULT_ROOM, ...config.room }, env.room ?? null, limits, env, alarms, {
       state: () => loop.applier.state,
+      warn: (usage) => config.onEvent?.({ kind: 'room', ...usage }),
       peers: () => loop.raft.conf.voters.filter((node) => node !== config.node),
     });
   }
@@ -122,7 +123,11 @@ export class Proposals {
     }
     const expiry = hasExpiry ? this.#takeExpiry() : null;
     const batch = expiry === null ? [...own, ...passed] : [...own, ...passed, expiry];
-    if (batch.length === 0) return;
+    if (batch.length === 0) {
+      // All that was taken was refused; what is left need not wait for a tick.
+      if (this.#requests.hasUnsent || !this.#inbox.isEmpty) this.#wake();
+      return;
+    }
     const timeMs = this.#lessor.now();
     for (const envelope of batch) stampTime(envelope, timeMs);
     if (this.#raft.propose(batch) === 'ok') return;

@@ -35,8 +35,10 @@ export const DEFAULT_ROOM: RoomLimits = {
 const HEAP_SHARE = 0.85;
 /** A condition that was raised clears at this share of its limit. */
 const CLEARS_AT = 0.9;
+/** A resource of which so much is in use is reported once. */
+const WARNS_AT = 0.8;
 /** Between two looks at heap and disk, in milliseconds. */
-const PROBE_INTERVAL_MS = 50;
+const PROBE_INTERVAL_MS = 100;
 
 /** One resource: how much of it is in use, and whether growth is refused. */
 export class Condition {
@@ -55,6 +57,8 @@ export class Condition {
 /** What `Room` needs of the rest of the node. */
 export interface RoomHost {
   state(): StateMachine;
+  /** Called when 80% of a resource are in use. */
+  warn(usage: NoRoom): void;
   /** The other voters. */
   peers(): readonly NodeId[];
 }
@@ -82,6 +86,7 @@ export class Room {
     disks: new Condition(),
   };
   #state: StateMachine | null = null;
+  readonly #warned = new Set<RoomResource>();
   #peerHealth: Pick<PeerHealth, 'of'> | null = null;
   #probedAtMs = Number.NEGATIVE_INFINITY;
   /** What the commands of the present batch add. */
@@ -105,6 +110,8 @@ export class Room {
     const requests = 4 * maxBatch.maxBatchRequests;
     this.#batch = { claims: requests, keys: requests, sessions: requests, state: 8 * maxBatch.maxBatchBytes };
     this.#share = Math.max(1, Math.floor(limits.maxClaims * limits.namespaceShare));
+    // Before the records are read: each one is counted as it comes.
+    this.#adopt(host.state());
   }
 
   /** Free bytes of this node's disk, 0 while they are not known. */
@@ -116,10 +123,7 @@ export class Room {
   look(): void {
     const state = this.#host.state();
     const { occupancy } = state;
-    if (state !== this.#state) {
-      this.#state = state;
-      if (this.#limits.namespaceShare < 1) occupancy.setShare(this.#share);
-    }
+    if (state !== this.#state) this.#adopt(state);
     const { claims, keys, sessions, state: bytes, heap, disk } = this.conditions;
     claims.update(occupancy.claims, this.#limits.maxClaims);
     keys.update(occupancy.keys, this.#limits.maxKeys);
@@ -129,6 +133,7 @@ export class Room {
     if (nowMs - this.#probedAtMs >= PROBE_INTERVAL_MS) {
       this.#probedAtMs = nowMs;
       this.#lookAtMachine();
+      this.#warn();
     }
     this.#alarms.set('no-room', claims.isFull || keys.isFull || sessions.isFull || bytes.isFull || occupancy.hasFullNamespace);
     this.#alarms.set('memory', heap.isFull);
@@ -138,6 +143,10 @@ export class Room {
   /** Each resource with a known limit. */
   usage(): NoRoom[] {
     this.look();
+    return this.#known();
+  }
+
+  #known(): NoRoom[] {
     const { claims, keys, sessions, state, heap, disk } = this.conditions;
     return Object.entries({ claims, keys, sessions, state, heap, disk }).flatMap(([name, { used, limit }]) =>
       Number.isFinite(limit) ? [{ resource: name as RoomResource, used, limit }] : [],
@@ -218,6 +227,24 @@ export class Room {
     const { counts, namespaces } = this.#added;
     for (const name of COUNTED) counts[name] += Math.max(0, growth[name]);
     if (growth.claims > 0) namespaces.set(growth.namespace, (namespaces.get(growth.namespace) ?? 0) + growth.claims);
+  }
+
+  #adopt(state: StateMachine): void {
+    this.#state = state;
+    if (this.#limits.namespaceShare < 1) state.occupancy.setShare(this.#share);
+  }
+
+  /** Reports each resource once that passes the warning level. */
+  #warn(): void {
+    for (const { resource, used, limit } of this.#known()) {
+      const share = limit > 0 ? used / limit : 1;
+      if (share >= WARNS_AT && !this.#warned.has(resource)) {
+        this.#warned.add(resource);
+        this.#host.warn({ resource, used, limit });
+      } else if (share < WARNS_AT * CLEARS_AT) {
+        this.#warned.delete(resource);
+      }
+    }
   }
 
   #lookAtMachine(): void {

@@ -5,6 +5,7 @@ import { ManualClock, MemoryDisk } from '../../src/index.ts';
 import { checksum, codec } from '../../src/io/codec.ts';
 import { MemoryLogStore } from '../../src/io/memory-log-store.ts';
 import { type Embedded, embed } from '../../src/library/embedded.ts';
+import type { ReplicaEvent } from '../../src/replica/config.ts';
 import { Replica } from '../../src/replica/replica.ts';
 import type { RoomLimits } from '../../src/replica/room.ts';
 import { SeededRandom } from '../sim/random.ts';
@@ -20,6 +21,7 @@ export const ELECTION_MS = 500;
 export interface VirtualOptions {
   readonly room?: Partial<RoomLimits>;
   readonly probe?: (node: number) => RoomProbe;
+  readonly onEvent?: (node: number, event: ReplicaEvent) => void;
 }
 
 export class VirtualNode {
@@ -50,6 +52,7 @@ export class VirtualNode {
         founders: IDS.map((node) => ({ node, name: `n${node}`, peer: '' })),
         heartbeatMs: 50,
         room: options.room ?? {},
+        onEvent: (event) => options.onEvent?.(id, event),
         electionTimeoutMs: ELECTION_MS,
         onFatal: (error) => {
           throw error;

@@ -63,5 +63,6 @@ test('a namespace is full from its share on, until it has fallen to 90% of it', 
   log.release(leaseKey('lease-0'), 'h');
   expect(occupancy.isFull('ns')).toBe(false);
   occupancy.setShare(5);
+  log.claim(leaseKey('lease-0'), 'h', 1_000);
   expect(occupancy.isFull('ns')).toBe(true);
 });

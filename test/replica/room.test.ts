@@ -131,6 +131,29 @@ describe('beyond the quota of claims', () => {
   });
 });
 
+test('each node reports once that 80% of a resource are in use, and again after it fell', async () => {
+  const warned: string[] = [];
+  cluster = await VirtualCluster.start({
+    room: { maxClaims: 10, namespaceShare: 1 },
+    onEvent: (node, event) => event.kind === 'room' && warned.push(`n${node} ${event.resource} ${event.used}/${event.limit}`),
+  });
+  const { leader } = cluster;
+  const look = async (): Promise<string[]> => {
+    await cluster.clock.advance(300);
+    return warned.splice(0).sort();
+  };
+  await run(leader, ...names(7).map((name) => claim(name)));
+  expect(await look()).toEqual([]);
+  await run(leader, claim('l7'));
+  expect(await look()).toEqual(['n1 claims 8/10', 'n2 claims 8/10', 'n3 claims 8/10']);
+  await run(leader, claim('l8'));
+  expect(await look()).toEqual([]);
+  for (const name of ['l0', 'l1']) await run(leader, { kind: 'release', key: key(name), holder: 'h', fence: null });
+  await look();
+  await run(leader, claim('l0'));
+  expect(await look()).toHaveLength(3);
+});
+
 test('one namespace cannot take all claims: another one can claim at all times', async () => {
   await start({ maxClaims: 40, namespaceShare: 0.5 });
   const [follower] = cluster.followers;
@@ -161,9 +184,11 @@ describe('the machine', () => {
     await run(leader, claim('a'), put('k', 'v'));
     const check = async (resource: string, alarms: string[]): Promise<void> => {
       await cluster.clock.advance(1_000);
-      expect(await run(leader, claim('b'), put('k', 'v'), claim('a'), remove('none'))).toEqual([
+      const own: Command = { ...(claim('a') as Extract<BareCommand, { kind: 'claim' }>), waitMs: 500 };
+      expect(await run(leader, claim('b'), put('k', 'v'), claim('a'), own, remove('none'))).toEqual([
         resource,
         resource,
+        'done',
         'done',
         'key-not-found',
       ]);
