@@ -1,4 +1,5 @@
 // What one node is told at its start, after flags have been read and checked.
+import { isUnspecifiedHost } from './contract/names.ts';
 
 export interface Address {
   readonly host: string;
@@ -18,13 +19,22 @@ export function addressOf(text: string): Address | null {
   return { host: match[1].replace(/^\[|\]$/g, ''), port };
 }
 
+/** Whether others can find nothing at the address: it is the unspecified one. */
+export function isUnspecified({ host }: Address): boolean {
+  return isUnspecifiedHost(host);
+}
+
 export interface NodeConfig {
   /** The member's name, `n1`. */
   readonly id: string;
-  /** Where it answers clients. */
+  /** Where it listens for clients. */
   readonly http: Address;
   /** Where it listens for its peers. */
   readonly peer: Address;
+  /** Where clients find it, as it tells the other members. `http` if absent; null to tell none. */
+  readonly advertiseHttp?: Address | null;
+  /** Where its peers find it, as it tells a cluster that it joins. `peer` if absent. */
+  readonly advertisePeer?: Address;
   /**
    * All members of a new cluster, itself included, numbered in Raft by the order of their names. They count at the first start; later
    * the log says who the members are. Empty for a node that joins, and possible for one that has been started before.
@@ -62,3 +72,9 @@ export interface RoomSettings {
 }
 
 export const DEFAULT_TIMINGS = { heartbeatMs: 50, electionTimeoutMs: 500 } as const;
+
+/** What a node tells the others of where clients find it; empty for nothing. */
+export function advertisedHttp({ http, advertiseHttp }: NodeConfig): string {
+  const told = advertiseHttp === undefined ? http : advertiseHttp;
+  return told === null || isUnspecified(told) ? '' : addressText(told);
+}

@@ -1,7 +1,7 @@
 // Which place a node has in which cluster: by its data directory, else by the list of a new cluster, else by asking a running one.
 import { createHash } from 'node:crypto';
 import { HttpCaller } from './client/http.ts';
-import { addressText, type NodeConfig } from './config.ts';
+import { addressText, advertisedHttp, type NodeConfig } from './config.ts';
 import { type AddMemberBody, MEMBER_PATH, type MemberReply } from './contract/cluster.ts';
 import { checkOwner, type Seat } from './io/identity.ts';
 import { reserveDirectory } from './io/log-store.ts';
@@ -73,10 +73,12 @@ function movedFounders({ founders }: Seat, flags: Seat | null): Map<NodeId, stri
   return moved;
 }
 
-async function askToJoin({ id, peer, http, join = [] }: NodeConfig, disk: string): Promise<Seat> {
+async function askToJoin(config: NodeConfig, disk: string): Promise<Seat> {
+  const { id, peer, advertisePeer, join = [] } = config;
+  const http = advertisedHttp(config);
   const caller = new HttpCaller({ endpoints: join, patienceMs: JOIN_PATIENCE_MS });
   try {
-    const body: AddMemberBody = { id, peer: addressText(peer), http: addressText(http), disk };
+    const body: AddMemberBody = { id, peer: addressText(advertisePeer ?? peer), ...(http === '' ? {} : { http }), disk };
     const reply = await caller.call({ method: 'POST', path: MEMBER_PATH, body: { ...body }, effect: 'repeatable' });
     const { number, founders } = reply.body as MemberReply;
     return { node: number, founders: founders.map((founder) => ({ node: founder.number, name: founder.id, peer: founder.peer })) };

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readDashboardPages } from './api/dashboard-pages.ts';
 import { createServer } from './api/server.ts';
-import { addressText, type NodeConfig } from './config.ts';
+import { addressText, advertisedHttp, type NodeConfig } from './config.ts';
 import { checkFlags, type Enrolment, enrol } from './enrolment.ts';
 import type { Env, LogStore } from './env.ts';
 import { dropBallast } from './io/ballast.ts';
@@ -51,7 +51,6 @@ export async function startNode(
   events: NodeEvents = { line: () => {} },
   settings: ManagerSettings = {},
 ): Promise<RunningNode> {
-  const http = addressText(config.http);
   const roomOptions = roomOptionsOf(config);
   await checkStartSpace(config.dataDir);
   const place = await enrol(config);
@@ -66,7 +65,7 @@ export async function startNode(
     const store = await openLogStore({ directory: config.dataDir, cluster: directoryCluster, node: config.id, seat, codec, checksum });
     opened.push(() => settled((done) => store.close(done)));
     checkFlags(config, place, namesIn(store, place));
-    const self = { node: seat.node, name: config.id, http, disk: store.disk };
+    const self = { node: seat.node, name: config.id, http: advertisedHttp(config), disk: store.disk };
     const transport = await openTransport({
       self,
       cluster: networkCluster,
@@ -114,7 +113,7 @@ export async function startNode(
       log: (text, level, fields) => log(`${config.id}: ${text}`, level, { term: replica.term, index: replica.appliedIndex, ...fields }),
       logRequests: isTold('debug', events.level ?? 'info'),
       dashboard: { pages: readDashboardPages(), control: config.control ?? null },
-      hostNames: [config.http.host, ...(config.hostNames ?? [])],
+      hostNames: [config.http.host, ...(config.advertiseHttp ? [config.advertiseHttp.host] : []), ...(config.hostNames ?? [])],
       isDraining: () => draining,
       ...(config.connectionsMax === undefined ? {} : { limits: { connectionsMax: config.connectionsMax } }),
       gauges: { loopDelay: loopDelay.all, diskSync: store.syncs },
@@ -124,7 +123,7 @@ export async function startNode(
         ? new Error(
             `port ${config.http.port} on ${config.http.host} is in use: stop the program that listens there, or give another --http`,
           )
-        : new Error(`cannot listen on ${http}: ${error.message}`, { cause: error });
+        : new Error(`cannot listen on ${addressText(config.http)}: ${error.message}`, { cause: error });
     });
     opened.push(() => server.close().then(() => {}));
     await settled((done) => replica.start(done));

@@ -1,7 +1,7 @@
 // `leasehold node`: one node, from its flags to its last line. The only command that builds a real node.
 import { setFlagsFromString } from 'node:v8';
 import { type Command, Option } from 'commander';
-import { addressText, type NodeConfig, type RoomSettings } from '../config.ts';
+import { addressText, isUnspecified, type NodeConfig, type RoomSettings } from '../config.ts';
 import type { LogFields, LogLevel } from '../log.ts';
 import type { LoopDelay } from '../main.ts';
 import { checkTimings, EffectiveSettings, withSettings } from './effective-settings.ts';
@@ -23,7 +23,7 @@ const STOP_MS = 15_000;
 
 const MEMBERSHIP_HELP = `
 --members and --join are for the first start. After it the data directory knows the cluster, and the cluster's log says who its
-members are; either flag may stay or go.`;
+members are; either flag may stay or go. With both, --members counts for a node that is among them, --join for any other.`;
 
 /** Adds `node` to `program`. */
 export function addNodeCommand(program: Command, io: Io, finish: Finish): void {
@@ -44,23 +44,34 @@ export function addNodeCommand(program: Command, io: Io, finish: Finish): void {
 export function configOf(settings: EffectiveSettings<'node'>): NodeConfig {
   const { id, http, peer, hostNames = [], data, drain, heartbeat, electionTimeout, members = [], join = [] } = settings.values();
   const written = settings.written.bind(settings);
-  if (members.length > 0 && join.length > 0)
-    throw new UsageError(
-      `--members is for the nodes of a new cluster, --join for one that comes to a running cluster: give one of them, not both ${written('members')} and ${written('join')}`,
-    );
-  if (members.length > 0 && !members.some((member) => member.id === id))
+  const isMember = members.some((member) => member.id === id);
+  if (members.length > 0 && !isMember && join.length === 0)
     throw new UsageError(
       `${written('id')} is not among --members (${members.map((member) => member.id).join(', ')}): add ${id}=${addressText(peer)}`,
     );
   if (addressText(http) === addressText(peer))
     throw new UsageError(`${written('http')} and ${written('peer')} are the same address: give them different ports`);
   checkTimings(heartbeat, electionTimeout, written);
+  const joins = !isMember && join.length > 0;
+  const { advertiseHttp, advertisePeer } = settings.values();
+  // A cluster of one tells nobody anything.
+  const isAlone = isMember && members.length === 1;
+  if (advertiseHttp === undefined && isUnspecified(http) && !isAlone)
+    throw new UsageError(
+      `${written('http')} cannot be told to other members: add --advertise-http with an address at which clients find ${id}`,
+    );
+  if (advertisePeer === undefined && isUnspecified(peer) && joins)
+    throw new UsageError(
+      `${written('peer')} cannot be told to a cluster that ${id} joins: add --advertise-peer with an address at which its peers find it`,
+    );
   return {
     id,
     http,
     peer,
-    members,
-    join,
+    ...(advertiseHttp === undefined ? {} : { advertiseHttp }),
+    ...(advertisePeer === undefined ? {} : { advertisePeer }),
+    members: joins ? [] : members,
+    join: joins ? join : [],
     hostNames,
     dataDir: data,
     heartbeatMs: heartbeat,

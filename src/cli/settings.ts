@@ -3,6 +3,7 @@ import { type Address, DEFAULT_TIMINGS } from '../config.ts';
 import { LOG_LEVELS, type LogLevel } from '../log.ts';
 import {
   address,
+  advertised,
   byteSize,
   directory,
   durationFrom,
@@ -68,15 +69,25 @@ export const NODE_SETTINGS = {
   id: required('<id>', 'its name', memberId),
   http: required('<host:port>', 'where it answers clients', address),
   peer: required('<host:port>', 'where it listens for its peers', address),
+  advertiseHttp: optional<Address>('<host:port>', 'where clients find it, as the other members tell them: --http unless given', advertised),
+  advertisePeer: optional<Address>(
+    '<host:port>',
+    'where its peers find it, as it tells a cluster that it joins: --peer unless given; --members says it otherwise',
+    advertised,
+  ),
   members: optional<{ readonly id: string; readonly peer: Address }[]>(
     '<list>',
     'all members of a new cluster, itself included: n1=host:port,n2=host:port,n3=host:port',
     members,
   ),
-  join: optional<string[]>('<urls>', 'instead of --members: nodes of a running cluster, which takes this one in: URL[,URL…]', endpoints),
+  join: optional<string[]>(
+    '<urls>',
+    'nodes of a running cluster, which takes this one in, unless it is among --members: URL[,URL…]',
+    endpoints,
+  ),
   hostNames: optional<string[]>(
     '<names>',
-    'names by which clients may call it, beside its IP addresses, localhost, and the host of --http: n1,leases.example',
+    'names by which clients may call it, beside its IP addresses, localhost, and the hosts of --http and --advertise-http: n1,leases.example',
     hostNames,
   ),
   data: required('<dir>', 'its data directory, for no other node and no other use', directory),

@@ -1,7 +1,7 @@
 // Reads the values of flags and arguments: durations, addresses, members, lease names, endpoints. Each throws `UsageError` with what would do.
 import { Option } from 'commander';
 import type { LeaseName } from '../client/names.ts';
-import { type Address, addressOf, addressText } from '../config.ts';
+import { type Address, addressOf, addressText, isUnspecified } from '../config.ts';
 
 /** The command line is wrong in a way that its writer can mend; the message says how. */
 export class UsageError extends Error {
@@ -100,6 +100,14 @@ export function hostNames(text: string): string[] {
   });
 }
 
+/** An address that others are told: not the unspecified one, at which nobody finds anything. */
+export function advertised(text: string): Address {
+  const read = address(text);
+  if (isUnspecified(read))
+    throw new UsageError(`"${text}" cannot be reached from elsewhere: write an address at which others find this node`);
+  return read;
+}
+
 /** A member's name. */
 export function memberId(text: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/.test(text))
@@ -112,7 +120,7 @@ export function members(text: string): { readonly id: string; readonly peer: Add
   const list = text.split(',').map((part) => {
     const cut = part.indexOf('=');
     if (cut < 1) throw new UsageError(`"${part}" is no member: write id=host:port, as in n1=127.0.0.1:7901`);
-    return { id: memberId(part.slice(0, cut).trim()), peer: address(part.slice(cut + 1).trim()) };
+    return { id: memberId(part.slice(0, cut).trim()), peer: advertised(part.slice(cut + 1).trim()) };
   });
   for (const key of [(member: (typeof list)[number]) => member.id, (member: (typeof list)[number]) => addressText(member.peer)]) {
     const seen = new Set<string>();

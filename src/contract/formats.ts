@@ -1,11 +1,11 @@
 // The string formats that the schemas name, for any validator of JSON Schema: what each takes, and how to say it.
 import {
   ADDRESS_RULE,
-  isAddress,
   isLeaseId,
   isLeaseIdOrNone,
   isMemberId,
   isName,
+  isReachableAddress,
   isStoreKey,
   isStorePrefix,
   KEY_RULE,
@@ -29,6 +29,6 @@ export const FORMATS: Readonly<Record<string, StringFormat>> = {
   'lease-id': { test: isLeaseId, rule: `must be ${LEASE_ID_RULE}` },
   'lease-id-or-none': { test: isLeaseIdOrNone, rule: `must be ${LEASE_ID_RULE}, or "0" for none` },
   'member-id': { test: isMemberId, rule: `must be ${MEMBER_ID_RULE}` },
-  address: { test: isAddress, rule: `must be ${ADDRESS_RULE}` },
+  address: { test: isReachableAddress, rule: `must be ${ADDRESS_RULE}` },
   'unicode-text': { test: (text) => utf8Length(text) >= 0, rule: 'must not contain half a surrogate pair' },
 };

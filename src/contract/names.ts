@@ -14,7 +14,7 @@ export const LEASE_ID_RULE = 'a decimal string from "1" to "9223372036854775807"
 export const MEMBER_ID_RULE = 'letters, digits, - and _, at most 63 of them, beginning with a letter or digit';
 
 /** What an address must be, for people. */
-export const ADDRESS_RULE = 'host:port, an IPv6 host in brackets, at most 255 characters';
+export const ADDRESS_RULE = 'host:port at which others find it (not 0.0.0.0 or [::]), an IPv6 host in brackets, at most 255 characters';
 
 const LEASE_ID_MAX = '9223372036854775807';
 
@@ -80,6 +80,20 @@ export function isLeaseIdOrNone(text: string): boolean {
 /** Whether `text` can be a node's id. */
 export function isMemberId(text: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/.test(text);
+}
+
+/**
+ * Whether `host` is the unspecified address, which means every interface of one machine and nothing on another. In any form that a
+ * system takes: `0.0.0.0`, `0`, `::`, `::ffff:0.0.0.0`. Brackets may stand around IPv6.
+ */
+export function isUnspecifiedHost(host: string): boolean {
+  const url = `http://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}`;
+  return URL.canParse(url) && ['0.0.0.0', '[::]', '[::ffff:0:0]'].includes(new URL(url).hostname);
+}
+
+/** Whether `text` is `host:port` and others can find something there. */
+export function isReachableAddress(text: string): boolean {
+  return isAddress(text) && !isUnspecifiedHost(text.slice(0, text.lastIndexOf(':')));
 }
 
 /** Whether `text` is `host:port`. */

@@ -1,4 +1,5 @@
 // How two nodes introduce themselves, and the reasons for which one turns the other away.
+import { addressOf, isUnspecified } from '../config.ts';
 import type { Codec, MemberAddress, PeerInfo } from '../env.ts';
 import type { NodeId } from '../raft/types.ts';
 import { MalformedBytesError } from './bytes.ts';
@@ -59,7 +60,7 @@ export function readHello(body: Uint8Array, codec: Codec): Hello | { readonly ve
   return {
     version,
     cluster: text(cluster),
-    peer: { node: whole(node), name: text(name), http: text(http), disk: text(disk) },
+    peer: { node: whole(node), name: text(name), http: reachable(text(http)), disk: text(disk) },
     expected: whole(expected),
     instance: text(instance),
     dial: whole(dial),
@@ -142,6 +143,12 @@ export function directoryRefusal(name: string, self: string): Refusal {
 function whole(value: unknown): number {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw new MalformedBytesError('not a whole number');
   return value;
+}
+
+/** An address at which nobody is found is none: it must not take the place of a good one. */
+function reachable(address: string): string {
+  const read = addressOf(address);
+  return read === null || isUnspecified(read) ? '' : address;
 }
 
 function text(value: unknown): string {

@@ -118,7 +118,8 @@ export class ClusterView {
     const heardMs = this.#heardMs.get(node);
     return {
       id: name,
-      http: this.#met.get(node)?.http ?? http,
+      // Empty in a hello if it has none that it can tell.
+      http: this.#met.get(node)?.http || http,
       peer,
       role: raft.leader === node ? 'leader' : isCandidate ? 'candidate' : isLearner ? 'learner' : 'follower',
       voter: raft.conf.voters.includes(node) || raft.conf.votersOutgoing.includes(node),

@@ -186,7 +186,7 @@ export class MemberChanges {
     for (const member of roster.members) {
       const met = this.#view.met(member.node);
       if (member.node === put?.node || member.disk !== null || met === undefined) continue;
-      puts.push({ ...member, disk: met.disk, http: met.http });
+      puts.push({ ...member, disk: met.disk, http: met.http === '' ? member.http : met.http });
     }
     return puts;
   }

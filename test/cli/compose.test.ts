@@ -12,6 +12,8 @@ function listsOf(key: string): string[][] {
   return [...text.matchAll(new RegExp(`^ +${key}: (\\[.*\\])$`, 'gm'))].map((match) => JSON.parse(match[1] ?? '') as string[]);
 }
 
+const camel = (flag: string): string => flag.replace(/-[a-z]/g, (letters) => letters.slice(1).toUpperCase());
+
 test('each service starts a different node of one cluster, and publishes and checks the port that it answers on', () => {
   const commands = listsOf('command');
   const configs = commands.map((argv) => {
@@ -19,18 +21,9 @@ test('each service starts a different node of one cluster, and publishes and che
     const flags = Object.fromEntries(
       Array.from({ length: (argv.length - 1) / 2 }, (_, pair) => argv.slice(1 + 2 * pair, 3 + 2 * pair) as [string, string]),
     );
-    expect(Object.keys(flags).sort()).toEqual(['--data', '--host-names', '--http', '--id', '--members', '--peer']);
+    expect(Object.keys(flags).sort()).toEqual(['--advertise-http', '--data', '--host-names', '--http', '--id', '--members', '--peer']);
     return configOf(
-      new EffectiveSettings(
-        'node',
-        Object.fromEntries(
-          Object.entries(flags).map(([flag, text]) => [
-            flag.slice(2).replace(/-(\w)/g, (_dash, letter: string) => letter.toUpperCase()),
-            text,
-          ]),
-        ),
-        {},
-      ),
+      new EffectiveSettings('node', Object.fromEntries(Object.entries(flags).map(([flag, text]) => [camel(flag.slice(2)), text])), {}),
     );
   });
   expect(configs.map((config) => config.id)).toEqual(['n1', 'n2', 'n3']);
@@ -39,6 +32,7 @@ test('each service starts a different node of one cluster, and publishes and che
   for (const [position, config] of configs.entries()) {
     expect(config.members).toEqual(configs[0]?.members);
     expect(config.members[position]?.peer).toEqual({ host: config.id, port: config.peer.port });
+    expect(config.advertiseHttp).toEqual({ host: config.id, port: config.http.port });
     expect(ports[position]).toEqual([`127.0.0.1:${config.http.port}:${config.http.port}`]);
     // By its service's name the other containers call it.
     expect(config.hostNames).toEqual([config.id]);

@@ -85,7 +85,10 @@ describe.each([
   [
     'node',
     NODE_SETTINGS,
-    { id: 'n1', http: 'h:1', peer: 'h:2', members: 'n1=h:2', join: 'http://h:3', hostNames: 'n1,leases.example', data: 'd', drain: '5s' },
+    {
+      ...{ id: 'n1', http: 'h:1', peer: 'h:2', advertiseHttp: 'a:1', advertisePeer: 'a:2' },
+      ...{ members: 'n1=h:2', join: 'http://h:3', hostNames: 'n1,leases.example', data: 'd', drain: '5s' },
+    },
   ],
   ['cluster', CLUSTER_SETTINGS, { nodes: '5', data: 'd', httpPort: '8801', peerPort: '8901' }],
 ] as const)('every setting of %s', (command, table, own) => {
@@ -141,7 +144,7 @@ describe('a file', () => {
   test.each([
     ['hartbeat = "50ms"', 'there is no setting hartbeat; heartbeat was meant?'],
     ['election_timeout = "1s"', 'there is no setting election_timeout; election-timeout was meant?'],
-    ['frobnication = 1', 'there is no setting frobnication; there are id, http, peer, members, join, host-names, data, drain, heartbeat,'],
+    ['frobnication = 1', 'there is no setting frobnication; there are id, http, peer, advertise-http, advertise-peer, members,'],
     ['config = "other.toml"', 'there is no setting config;'],
     ['control = "http://h:1"', 'there is no setting control;'],
     ['nodes = 3', 'nodes is a setting of leasehold cluster, not of leasehold node'],
@@ -206,8 +209,8 @@ describe('a wrong value', () => {
     expect(() => configOf(late)).toThrow(
       `${path}: election-timeout = 100ms must be at least three heartbeats, which is 150ms with --heartbeat 50ms (the default)`,
     );
-    const both = new EffectiveSettings('node', { ...PLACE, join: 'h:3' }, {});
-    expect(() => configOf(both)).toThrow('--members n1=h:2 and --join h:3');
+    const everywhere = new EffectiveSettings('node', { ...PLACE, http: '0.0.0.0:1', join: 'h:3', id: 'n9' }, {});
+    expect(() => configOf(everywhere)).toThrow('--http 0.0.0.0:1 cannot be told to other members: add --advertise-http');
     const ports = new EffectiveSettings('cluster', {}, { LEASEHOLD_PEER_PORT: '7802' });
     expect(() => placesOf(ports)).toThrow('LEASEHOLD_PEER_PORT=7802 overlap');
     expect(() => placesOf(new EffectiveSettings('cluster', { heartbeat: '1s' }, {}))).toThrow('three heartbeats');
@@ -227,6 +230,8 @@ describe('config print', () => {
       { setting: 'id', value: 'n1', source: 'flag', name: '--id' },
       { setting: 'http', value: 'h:1', source: 'environment', name: 'LEASEHOLD_HTTP' },
       { setting: 'peer', value: 'h:2', source: 'environment', name: 'LEASEHOLD_PEER' },
+      { setting: 'advertise-http', value: null, source: 'none', name: null },
+      { setting: 'advertise-peer', value: null, source: 'none', name: null },
       { setting: 'members', value: 'n1=h:2', source: 'flag', name: '--members' },
       { setting: 'join', value: null, source: 'none', name: null },
       { setting: 'host-names', value: null, source: 'none', name: null },
