@@ -178,7 +178,7 @@ test('a resolver that hangs is asked few names at a time, each once, and its ans
   const second = await started(2, [], { peers: CALLED });
   const names = [2, 4, 5, 6, 7];
   const peers = names.map((node) => ({ node, name: `n${node}`, peer: `n${node}.test:${second.transport.port}`, disk: null }));
-  const first = await started(1, [2], { lookup, peers, limits: { ...LIMITS, greetingMaxMs: 60_000 } });
+  const first = await started(1, [2], { lookup, peers, limits: { ...LIMITS, greetingMaxMs: 60_000, silenceMaxMs: 60_000 } });
   // Every peer is dialled several times meanwhile.
   await world.pass(8 * LIMITS.connectMaxMs);
   expect(hanging.map(({ name }) => name)).toHaveLength(LOOKUPS_MAX);
