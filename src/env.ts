@@ -165,8 +165,8 @@ export type PeerFrame =
   /** A change of members asked of the leader of `term`, and its answer; both as `replica/member-codec.ts` writes them. */
   | { readonly kind: 'member-change'; readonly term: Term; readonly id: number; readonly change: Uint8Array }
   | { readonly kind: 'member-reply'; readonly id: number; readonly reply: Uint8Array }
-  /** Sent on every link at a fixed interval, so a working link is never silent. */
-  | { readonly kind: 'health'; readonly health: NodeHealth };
+  /** Sent on every link at a fixed interval, so a working link is never silent. `leader` is the member that the sender follows, 0 for none. */
+  | { readonly kind: 'health'; readonly health: NodeHealth; readonly leader: NodeId };
 
 /** What a node tells its peers of itself when they meet. */
 export interface PeerInfo {

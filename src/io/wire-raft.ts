@@ -1,8 +1,16 @@
 // Raft's messages as bytes: whole numbers one behind the other, entries last. What has no business on the network has no number here.
 import type { Append, PeerMessage } from '../raft/messages.ts';
-import type { ConfState, NodeId } from '../raft/types.ts';
+import type { ConfState, NodeId, SnapshotMeta } from '../raft/types.ts';
 import { type ByteReader, MalformedBytesError } from './bytes.ts';
 import { decodeEntries } from './entries.ts';
+
+/**
+ * Greatest term and index that are accepted: half of the numbers that have a form, so the next ones always have one. With an entry every
+ * microsecond a log reaches it in 142 years.
+ */
+export const POSITION_MAX = 2 ** 52;
+/** Greatest number of a member. Numbers are given one after the other. */
+export const MEMBER_NUMBER_MAX = 2 ** 31 - 1;
 
 /** `propose` is missing on purpose: a node that does not lead forwards commands, never raft's own proposals. */
 export type SentMessage = Exclude<PeerMessage, { readonly kind: 'propose' }>;
@@ -76,7 +84,7 @@ export function readMessage(kind: number, reader: ByteReader, from: NodeId, to: 
   if (name === undefined) throw new MalformedBytesError(`no raft message is of kind ${kind}`);
   if (reader.varint() !== from) throw new MalformedBytesError(`a ${name} that does not come from its sender ${from}`);
   if (reader.varint() !== to) throw new MalformedBytesError(`a ${name} that is not for ${to}`);
-  const message = readBody(name, reader, { from, to, term: reader.varint() });
+  const message = readBody(name, reader, { from, to, term: position(reader) });
   reader.end();
   return message;
 }
@@ -89,39 +97,39 @@ function readBody(kind: SentMessage['kind'], reader: ByteReader, to: { from: Nod
       return {
         kind,
         ...to,
-        index: reader.varint(),
+        index: position(reader),
         rejected: readFlag(reader),
-        rejectHint: reader.varint(),
-        logTerm: reader.varint(),
+        rejectHint: position(reader),
+        logTerm: position(reader),
       };
     case 'heartbeat':
-      return { kind, ...to, commit: reader.varint(), context: reader.varint() };
+      return { kind, ...to, commit: position(reader), context: reader.varint() };
     case 'heartbeat-response':
       return { kind, ...to, context: reader.varint() };
     case 'vote':
     case 'pre-vote':
-      return { kind, ...to, logTerm: reader.varint(), index: reader.varint(), transfer: readFlag(reader) };
+      return { kind, ...to, logTerm: termUpTo(reader, to.term), index: position(reader), transfer: readFlag(reader) };
     case 'vote-response':
     case 'pre-vote-response':
       return { kind, ...to, rejected: readFlag(reader) };
     case 'snapshot':
-      return { kind, ...to, snapshot: { index: readIndex(reader), term: reader.varint(), conf: readConf(reader) } };
+      return { kind, ...to, snapshot: readSnapshot(reader, to.term) };
     case 'timeout-now':
       return { kind, ...to };
     case 'transfer-leader':
-      return { kind, ...to, transferee: reader.varint() };
+      return { kind, ...to, transferee: memberNumber(reader.varint()) };
     case 'read-index':
       return { kind, ...to, context: reader.varint() };
     case 'read-index-response':
-      return { kind, ...to, index: reader.varint(), context: reader.varint() };
+      return { kind, ...to, index: position(reader), context: reader.varint() };
   }
 }
 
 /** An append whose entries do not follow on its index, or are of a later term than its sender, is no append of a correct node. */
 function readAppend(reader: ByteReader, to: { from: NodeId; to: NodeId; term: number }): Append {
-  const logTerm = reader.varint();
-  const index = reader.varint();
-  const commit = reader.varint();
+  const logTerm = position(reader);
+  const index = position(reader);
+  const commit = position(reader);
   const entries = decodeEntries(reader.view(reader.remaining));
   let lastIndex = index;
   let lastTerm = logTerm;
@@ -130,7 +138,9 @@ function readAppend(reader: ByteReader, to: { from: NodeId; to: NodeId; term: nu
     if (entry.term < lastTerm) throw new MalformedBytesError(`term ${entry.term} behind ${lastTerm}`);
     lastIndex = entry.index;
     lastTerm = entry.term;
+    if (entry.kind === 'conf-change') for (const { node } of entry.change.changes) memberNumber(node);
   }
+  if (lastIndex > POSITION_MAX) throw new MalformedBytesError(`entry ${lastIndex}, above ${POSITION_MAX}`);
   if (lastTerm > to.term) throw new MalformedBytesError(`entries of term ${lastTerm} in an append of term ${to.term}`);
   return { kind: 'append', ...to, logTerm, index, entries, commit };
 }
@@ -158,7 +168,7 @@ function readIds(reader: ByteReader): NodeId[] {
   const ids: NodeId[] = [];
   let previous = 0;
   for (let left = count; left > 0; left--) {
-    const id = reader.varint();
+    const id = memberNumber(reader.varint());
     if (id <= previous) throw new MalformedBytesError(`member ${id} behind ${previous}`);
     ids.push(id);
     previous = id;
@@ -166,11 +176,32 @@ function readIds(reader: ByteReader): NodeId[] {
   return ids;
 }
 
-/** An index of a real entry: 1 and up. */
-function readIndex(reader: ByteReader): number {
-  const index = reader.varint();
+/** A term or an index: the ones that follow must have a form, too. */
+export function checkedPosition(value: number): number {
+  if (value > POSITION_MAX) throw new MalformedBytesError(`term or index ${value}, above ${POSITION_MAX}`);
+  return value;
+}
+
+function position(reader: ByteReader): number {
+  return checkedPosition(reader.varint());
+}
+
+/** The term of an entry that a node of `term` holds. */
+function termUpTo(reader: ByteReader, term: number): number {
+  const own = position(reader);
+  if (own > term) throw new MalformedBytesError(`an entry of term ${own} at a node of term ${term}`);
+  return own;
+}
+
+export function memberNumber(value: number): NodeId {
+  if (value < 1 || value > MEMBER_NUMBER_MAX) throw new MalformedBytesError(`member number ${value}, outside of 1..${MEMBER_NUMBER_MAX}`);
+  return value;
+}
+
+function readSnapshot(reader: ByteReader, term: number): SnapshotMeta {
+  const index = position(reader);
   if (index === 0) throw new MalformedBytesError('a snapshot of nothing');
-  return index;
+  return { index, term: termUpTo(reader, term), conf: readConf(reader) };
 }
 
 function flag(value: boolean): number {

@@ -14,7 +14,7 @@ import type { ConfState, Entry, NodeId } from '../raft/types.ts';
 import { ByteReader, MalformedBytesError, varintBytes, writeVarint } from './bytes.ts';
 import { encodeEntries } from './entries.ts';
 import { FRAME_HEAD_BYTES, FRAME_LENGTH_BYTES, writeFrameHead } from './frame.ts';
-import { isRaftKind, messageNumbers, raftKind, readMessage } from './wire-raft.ts';
+import { checkedPosition, isRaftKind, memberNumber, messageNumbers, raftKind, readMessage } from './wire-raft.ts';
 
 /** The kind bytes of the service's frames. They are part of the protocol: change none, add behind. */
 const SERVICE_KINDS = {
@@ -138,7 +138,7 @@ function serviceFields(frame: Exclude<PeerFrame, { readonly kind: 'raft' }>): un
       return [frame.id, frame.reply];
     case 'health': {
       const { syncPendingMs, syncP99Ms, loopP99Ms, freeBytes, alarms, stopping } = frame.health;
-      return [syncPendingMs, syncP99Ms, loopP99Ms, freeBytes, alarms, stopping];
+      return [frame.leader, syncPendingMs, syncP99Ms, loopP99Ms, freeBytes, alarms, stopping];
     }
   }
 }
@@ -147,30 +147,30 @@ function readService(kind: number, fields: unknown): PeerFrame {
   switch (kind) {
     case SERVICE_KINDS.forward: {
       const [term, commands] = list(fields, 2);
-      return { kind: 'forward', term: whole(term), commands: list(commands).map(byteArray) };
+      return { kind: 'forward', term: logPosition(term), commands: list(commands).map(byteArray) };
     }
     case SERVICE_KINDS.refuse: {
       const [term, sequences, noRoom] = list(fields, 3);
       return {
         kind: 'refuse',
-        term: whole(term),
+        term: logPosition(term),
         sequences: list(sequences).map(whole),
         noRoom: noRoom === null ? null : readNoRoom(noRoom),
       };
     }
     case SERVICE_KINDS.barrier: {
       const [term, id] = list(fields, 2);
-      return { kind: 'barrier', term: whole(term), id: whole(id) };
+      return { kind: 'barrier', term: logPosition(term), id: whole(id) };
     }
     case SERVICE_KINDS['barrier-reply']: {
       const [id, index, timeMs] = list(fields, 3);
-      return { kind: 'barrier-reply', id: whole(id), index: whole(index), timeMs: time(timeMs) };
+      return { kind: 'barrier-reply', id: whole(id), index: logPosition(index), timeMs: time(timeMs) };
     }
     case SERVICE_KINDS.image: {
       const [term, id, position, records, last] = list(fields, 5);
       return {
         kind: 'image',
-        term: whole(term),
+        term: logPosition(term),
         id: whole(id),
         position: whole(position),
         records: list(records).map(record),
@@ -183,14 +183,14 @@ function readService(kind: number, fields: unknown): PeerFrame {
     }
     case SERVICE_KINDS['member-change']: {
       const [term, id, change] = list(fields, 3);
-      return { kind: 'member-change', term: whole(term), id: whole(id), change: byteArray(change) };
+      return { kind: 'member-change', term: logPosition(term), id: whole(id), change: byteArray(change) };
     }
     case SERVICE_KINDS['member-reply']: {
       const [id, reply] = list(fields, 2);
       return { kind: 'member-reply', id: whole(id), reply: byteArray(reply) };
     }
     case SERVICE_KINDS.health:
-      return { kind: 'health', health: readHealth(fields) };
+      return readHealth(list(fields, 7));
     default:
       throw new MalformedBytesError(`no frame is of kind ${kind}`);
   }
@@ -203,12 +203,12 @@ function readNoRoom(value: unknown): NoRoom {
   return { resource, used: whole(used), limit: whole(limit) };
 }
 
-function readHealth(fields: unknown): NodeHealth {
-  const [syncPendingMs, syncP99Ms, loopP99Ms, freeBytes, alarms, stopping] = list(fields, 6);
+function readHealth(fields: readonly unknown[]): PeerFrame {
+  const [leader, syncPendingMs, syncP99Ms, loopP99Ms, freeBytes, alarms, stopping] = fields;
   const names = list(alarms);
   if (names.length > HEALTH_ALARMS_MAX) throw new MalformedBytesError(`${names.length} alarms, above ${HEALTH_ALARMS_MAX}`);
   if (typeof stopping !== 'boolean') throw new MalformedBytesError('neither true nor false');
-  return {
+  const health: NodeHealth = {
     syncPendingMs: whole(syncPendingMs),
     syncP99Ms: whole(syncP99Ms),
     loopP99Ms: whole(loopP99Ms),
@@ -216,6 +216,7 @@ function readHealth(fields: unknown): NodeHealth {
     alarms: names.map(alarmName),
     stopping,
   };
+  return { kind: 'health', health, leader: whole(leader) };
 }
 
 function metaFields({ index, term, conf, roster, count, sum }: ImageMeta): unknown[] {
@@ -225,8 +226,8 @@ function metaFields({ index, term, conf, roster, count, sum }: ImageMeta): unkno
 function readMeta(value: unknown): ImageMeta {
   const [index, term, conf, roster, count, sum] = list(value, 6);
   return {
-    index: whole(index),
-    term: whole(term),
+    index: logPosition(index),
+    term: logPosition(term),
     conf: readConfFields(conf),
     // A copy: it outlives the frame.
     roster: byteArray(roster).slice(),
@@ -263,8 +264,12 @@ function whole(value: unknown): number {
 
 /** Lease time may have a fraction. */
 function time(value: unknown): number {
-  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) throw new MalformedBytesError('not a time');
+  if (typeof value !== 'number' || !(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) throw new MalformedBytesError('not a time');
   return value;
+}
+
+function logPosition(value: unknown): number {
+  return checkedPosition(whole(value));
 }
 
 function byteArray(value: unknown): Uint8Array {
@@ -286,7 +291,7 @@ function record(value: unknown): StateRecord {
 function ids(value: unknown): NodeId[] {
   let previous = 0;
   return list(value).map((id) => {
-    const node = whole(id);
+    const node = memberNumber(whole(id));
     if (node <= previous) throw new MalformedBytesError(`member ${node} behind ${previous}`);
     previous = node;
     return node;

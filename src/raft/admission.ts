@@ -1,6 +1,6 @@
 // Which messages a node lets in at all: what a peer may say, and what only the node's own storage may.
 import { APPEND_THREAD, APPLY_THREAD, type Message } from './messages.ts';
-import type { NodeId } from './types.ts';
+import type { NodeId, Term } from './types.ts';
 
 /**
  * Whether `message` has a sender and a term that its kind can have. Anything else is a bug or an attack: an append without a term
@@ -41,4 +41,16 @@ export function isFromMemberOnly(message: Message): boolean {
     default:
       return false;
   }
+}
+
+/**
+ * The largest step from this node's term to a message's term. A term is spent only on an election that a quorum agreed to hold (pre-vote),
+ * and an election takes tens of milliseconds at least: a node that was away for a year of nothing but elections is less than 2^30 terms
+ * behind. A larger step is a fault or an attack. Adopted once and written to the disk, a term near the end of the number range would
+ * leave the cluster without a leader for ever.
+ */
+export const TERM_JUMP_MAX = 2 ** 30;
+
+export function hasPlausibleTerm(message: Message, term: Term): boolean {
+  return message.term - term <= TERM_JUMP_MAX;
 }

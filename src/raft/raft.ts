@@ -1,4 +1,5 @@
 // One Raft node as a state machine: the rules on terms that come before every message, time, and the one place where roles change.
+import { hasPlausibleTerm } from './admission.ts';
 import { considerCampaign, requestVotes, stepCandidate } from './candidate.ts';
 import type { RaftConfig } from './config.ts';
 import { stepFollower } from './follower.ts';
@@ -56,6 +57,16 @@ export class Raft {
   /** "All servers: if a message has a higher term, convert to follower" (Figure 2). False when the message is to be ignored instead. */
   #adoptTerm(message: Message): boolean {
     const { state } = this;
+    if (!hasPlausibleTerm(message, state.term)) {
+      state.trace({
+        kind: 'implausible-term-ignored',
+        term: state.term,
+        message: message.kind,
+        from: message.from,
+        theirTerm: message.term,
+      });
+      return false;
+    }
     const isVoteRequest = message.kind === 'vote' || message.kind === 'pre-vote';
     if (isVoteRequest && ignoresVoteRequest(state, message)) return false;
     // A dry run changes nobody's term; a grant of it carries the term that would be stood for.

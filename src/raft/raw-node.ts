@@ -208,8 +208,20 @@ export class RawNode {
     return this.#raft.state.term;
   }
 
+  /** NONE also while the leader that this node follows is not a member of the applied configuration: nothing is asked of such a leader. */
   get leader(): NodeId {
+    const { leader, id } = this.#raft.state;
+    return leader === id || this.hasMember(leader) ? leader : NONE;
+  }
+
+  /** The leader that this node follows, a member or not. */
+  get followed(): NodeId {
     return this.#raft.state.leader;
+  }
+
+  /** Whether the node is part of the applied configuration. */
+  hasMember(node: NodeId): boolean {
+    return this.#raft.state.progressOf(node) !== undefined;
   }
 
   get role(): Role {

@@ -47,7 +47,7 @@ export type TraceEvent = { readonly node: NodeId } & (
       readonly theirTerm: Term;
     }
   | {
-      readonly kind: 'lower-term-ignored';
+      readonly kind: 'lower-term-ignored' | 'implausible-term-ignored';
       readonly term: Term;
       readonly message: Message['kind'];
       readonly from: NodeId;

@@ -60,6 +60,10 @@ export class ClusterView {
 
   down(node: NodeId): void {
     this.#reachable.delete(node);
+    if (this.#members.some((member) => member.node === node)) return;
+    // Any process can introduce itself under any number: nothing of it is kept.
+    this.#met.delete(node);
+    this.#heardMs.delete(node);
   }
 
   heard(node: NodeId): void {
@@ -69,6 +73,11 @@ export class ClusterView {
   /** In local time; null for never, or while there is no connection to it. */
   heardMs(node: NodeId): number | null {
     return this.isReachable(node) ? (this.#heardMs.get(node) ?? null) : null;
+  }
+
+  /** Since when no leader is known; null while one is. */
+  get leaderlessSinceMs(): number | null {
+    return this.#leaderlessSinceMs;
   }
 
   /** Notes who leads now; returns how long nobody did when a leader has just been found. */

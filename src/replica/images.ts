@@ -6,6 +6,7 @@ import type { ReplicaLimits } from './config.ts';
 import { ImageReceiver, type ReceivedImage } from './image-receiver.ts';
 import { ImageSender } from './image-sender.ts';
 import { ReceivedImages } from './received-images.ts';
+import type { Founder } from './roster.ts';
 import type { SnapshotProgress } from './service.ts';
 
 export interface ImagesHost {
@@ -25,16 +26,16 @@ export class Images {
   readonly #receiver: ImageReceiver;
   readonly #received: ReceivedImages;
 
-  constructor(env: Env, limits: ReplicaLimits, host: ImagesHost) {
+  constructor(env: Env, limits: ReplicaLimits, founders: readonly Founder[], host: ImagesHost) {
     const send = (to: NodeId, frame: PeerFrame): boolean => env.transport.send(to, frame);
     this.#sender = new ImageSender(env.store, env.clock, { send, finished: (to, ok) => host.sent(to, ok) }, limits);
-    this.#received = new ReceivedImages(env.store, { installed: (image) => host.installed(image) });
+    this.#received = new ReceivedImages(env, founders, { installed: (image) => host.installed(image) });
     this.#receiver = new ImageReceiver(env, limits, {
       newState: () => host.newState(),
       send,
       received: (from, term, image) => {
         // The leader finds out by itself whether one that is dropped here is still needed.
-        if (!this.#received.keep(image, host.isInstalling())) return;
+        if (!this.#received.keep(image, term, host.isInstalling())) return;
         const { index, term: lastTerm, conf } = image.meta;
         host.received(from, term, { index, term: lastTerm, conf });
       },

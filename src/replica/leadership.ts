@@ -48,6 +48,10 @@ export class Leadership {
     this.#handover = new Handover(env.clock, env.random, loop.raft, () => loop.wake());
   }
 
+  get electionTimeoutMs(): number {
+    return this.#config.electionTimeoutMs;
+  }
+
   /** This node stands for nothing any more. */
   stop(): void {
     this.#handover.stop();

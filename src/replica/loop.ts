@@ -98,7 +98,7 @@ export class Loop {
       saved: (index) => this.cutter.cut(index),
       fatal: (error) => host.fatal(error),
     });
-    this.images = new Images(env, limits, {
+    this.images = new Images(env, limits, config.founders, {
       newState: () => this.#newState(),
       sent: (to, ok) => this.#imageSent(to, ok),
       isInstalling: () => this.writer.isInstalling,

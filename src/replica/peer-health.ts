@@ -8,6 +8,8 @@ export const HEALTH_INTERVAL_MS = 500;
 /** The last report of a peer. */
 export interface ReceivedHealth {
   readonly health: NodeHealth;
+  /** The leader that the peer follows; 0 for none. */
+  readonly leader: NodeId;
   /** When it arrived, in local time. */
   readonly atMs: number;
 }
@@ -16,12 +18,14 @@ export class PeerHealth {
   readonly #clock: Clock;
   readonly #transport: Pick<Transport, 'send'>;
   readonly #local: () => NodeHealth;
+  readonly #leader: () => NodeId;
   /** Peers with a link. */
   readonly #linked = new Set<NodeId>();
   readonly #received = new Map<NodeId, ReceivedHealth>();
   #timer: Cancel | null = null;
 
-  constructor(clock: Clock, transport: Pick<Transport, 'send'>, local: () => NodeHealth) {
+  constructor(clock: Clock, transport: Pick<Transport, 'send'>, local: () => NodeHealth, leader: () => NodeId) {
+    this.#leader = leader;
     this.#clock = clock;
     this.#transport = transport;
     this.#local = local;
@@ -51,8 +55,8 @@ export class PeerHealth {
     this.#received.delete(peer);
   }
 
-  received(from: NodeId, health: NodeHealth): void {
-    if (this.#linked.has(from)) this.#received.set(from, { health, atMs: this.#clock.now() });
+  received(from: NodeId, health: NodeHealth, leader: NodeId): void {
+    if (this.#linked.has(from)) this.#received.set(from, { health, leader, atMs: this.#clock.now() });
   }
 
   /** The last report of a peer over the present link; null if there was none. */
@@ -64,7 +68,7 @@ export class PeerHealth {
     let health: NodeHealth | null = null;
     for (const peer of peers) {
       health ??= encodable(this.#local());
-      this.#transport.send(peer, { kind: 'health', health });
+      this.#transport.send(peer, { kind: 'health', health, leader: this.#leader() });
     }
   }
 }

@@ -1,7 +1,7 @@
 // What comes from the peers, each kind to the part that it concerns.
 import { unreachable } from '../assert.ts';
 import type { Env, NodeHealth, PeerFrame, PeerInfo } from '../env.ts';
-import type { NodeId } from '../raft/types.ts';
+import { NONE, type NodeId, type Term } from '../raft/types.ts';
 import type { Barriers } from './barriers.ts';
 import type { ClusterView } from './cluster-view.ts';
 import type { Leadership } from './leadership.ts';
@@ -11,6 +11,7 @@ import { PeerHealth } from './peer-health.ts';
 import type { Proposals } from './proposals.ts';
 import type { Reads } from './reads.ts';
 import type { Requests } from './requests.ts';
+import { UnknownPeers, type UnknownPeersHost } from './unknown-peers.ts';
 
 interface Parts {
   readonly proposals: Proposals;
@@ -26,6 +27,7 @@ export class PeerInputs {
   readonly #requests: Requests;
   readonly #parts: Parts;
   readonly #env: Env;
+  readonly #unknown: UnknownPeers;
   readonly health: PeerHealth;
 
   constructor(
@@ -38,7 +40,8 @@ export class PeerInputs {
     localHealth: () => NodeHealth,
   ) {
     this.#env = env;
-    this.health = new PeerHealth(env.clock, env.transport, localHealth);
+    this.health = new PeerHealth(env.clock, env.transport, localHealth, () => loop.raft.leader);
+    this.#unknown = new UnknownPeers(env.clock, unknownPeersHost(loop, view, this.health), 2 * leadership.electionTimeoutMs);
     parts.proposals.room.watchPeers(this.health);
     this.#loop = loop;
     this.#view = view;
@@ -63,11 +66,25 @@ export class PeerInputs {
   }
 
   #frame(from: NodeId, frame: PeerFrame): void {
+    if (!this.#unknown.accepts(from, frame)) {
+      // The leader of a newer configuration tries again later instead of waiting for an answer.
+      if (frame.kind === 'image') this.#rejectImage(from, frame.id);
+      return;
+    }
+    const { raft } = this.#loop;
+    // A leader that is not a member must not keep members from an election.
+    if (isVoteRequest(frame) && raft.followed !== raft.leader) raft.forgetLeader();
     // A health frame proves that the process and the link work, not that the node takes part.
     if (frame.kind !== 'health') this.#view.heard(from);
     switch (frame.kind) {
       case 'raft':
+        // A snapshot arrives as an image, and only then as this message, which the receiver makes.
+        if (frame.message.kind !== 'snapshot') this.#loop.take(from, frame);
+        return;
       case 'image':
+        if (this.#isFromLeader(from, frame.term)) this.#loop.take(from, frame);
+        else this.#rejectImage(from, frame.id);
+        return;
       case 'image-ack':
         this.#loop.take(from, frame);
         return;
@@ -84,7 +101,8 @@ export class PeerInputs {
         this.#loop.wake();
         return;
       case 'barrier-reply':
-        this.#parts.reads.confirmed(frame.id, frame.index, frame.timeMs);
+        // A barrier that any other node confirms proves nothing.
+        if (from === this.#loop.raft.leader) this.#parts.reads.confirmed(frame.id, frame.index, frame.timeMs);
         return;
       case 'member-change':
         this.#leadership.notice();
@@ -94,11 +112,21 @@ export class PeerInputs {
         this.#parts.membership.replied(frame);
         return;
       case 'health':
-        this.health.received(from, frame.health);
+        this.health.received(from, frame.health, frame.leader);
         return;
       default:
         unreachable(frame);
     }
+  }
+
+  #rejectImage(from: NodeId, id: number): void {
+    this.#env.transport.send(from, { kind: 'image-ack', id, position: -1 });
+  }
+
+  /** Also while the leader of the present term is out of sight: a transfer outlives that. */
+  #isFromLeader(from: NodeId, term: Term): boolean {
+    const { raft } = this.#loop;
+    return term === raft.term && (raft.followed === from || raft.followed === NONE);
   }
 
   #up(peer: PeerInfo): void {
@@ -115,7 +143,33 @@ export class PeerInputs {
   #down(peer: NodeId): void {
     this.#view.down(peer);
     this.health.down(peer);
+    if (isKnown(this.#loop, peer)) this.#unknown.linkClosed();
     this.#loop.peerLost(peer);
     this.#leadership.peerLost(peer);
   }
+}
+
+function unknownPeersHost(loop: Loop, view: ClusterView, health: PeerHealth): UnknownPeersHost {
+  return {
+    get term() {
+      return loop.raft.term;
+    },
+    isKnown: (node) => isKnown(loop, node),
+    linkedMembers: () => {
+      const { voters, votersOutgoing, learners, learnersNext } = loop.raft.conf;
+      return [...new Set([...voters, ...votersOutgoing, ...learners, ...learnersNext])].filter((node) => view.isReachable(node));
+    },
+    reportedLeader: (peer) => health.of(peer),
+    leaderlessSinceMs: () => view.leaderlessSinceMs,
+    isReceiving: () => loop.snapshotProgress(loop.raft.status().id) !== null,
+  };
+}
+
+/** Whether the node is a member of the applied configuration, or was removed from it by the last change. */
+function isKnown(loop: Loop, node: NodeId): boolean {
+  return loop.raft.hasMember(node) || loop.applier.roster.leaving.some((member) => member.node === node);
+}
+
+function isVoteRequest(frame: PeerFrame): boolean {
+  return frame.kind === 'raft' && (frame.message.kind === 'vote' || frame.message.kind === 'pre-vote');
 }

@@ -130,6 +130,7 @@ export function everyFrame(from: NodeId, to: NodeId): PeerFrame[] {
     { kind: 'member-reply', id: 4, reply: data },
     {
       kind: 'health',
+      leader: 2,
       health: {
         syncPendingMs: 0,
         syncP99Ms: 12,

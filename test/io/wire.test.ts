@@ -2,9 +2,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type ImageMeta, type PeerFrame, ROOM_RESOURCES } from '../../src/env.ts';
+import { MalformedBytesError } from '../../src/io/bytes.ts';
 import { codec } from '../../src/io/codec.ts';
 import { FRAME_HEAD_BYTES } from '../../src/io/frame.ts';
 import { Wire } from '../../src/io/wire.ts';
+import { MEMBER_NUMBER_MAX, POSITION_MAX } from '../../src/io/wire-raft.ts';
 import type { PeerMessage } from '../../src/raft/messages.ts';
 import type { ConfChange, ConfState, Entry } from '../../src/raft/types.ts';
 import { newSeed, seeded } from './seeded.ts';
@@ -14,7 +16,13 @@ const SENDER = 3;
 const RECEIVER = 2;
 const FRAME_MAX_BYTES = 8 * 1024 * 1024;
 const whole = fc.oneof(fc.nat(200), fc.nat(), fc.maxSafeNat());
-const node = whole.map((number) => Math.max(1, number));
+/** A term or an index. */
+const position = fc.oneof(
+  fc.nat(200),
+  fc.nat(),
+  fc.maxSafeNat().map((number) => Math.min(number, POSITION_MAX)),
+);
+const node = fc.nat(MEMBER_NUMBER_MAX - 1).map((number) => number + 1);
 const flag = fc.boolean();
 const bytes = fc.uint8Array({ maxLength: 200 });
 const ids = fc.uniqueArray(node, { maxLength: 5 }).map((list) => list.toSorted((left, right) => left - right));
@@ -39,7 +47,7 @@ const change: fc.Arbitrary<ConfChange> = fc.record(
 const append: fc.Arbitrary<PeerMessage> = fc
   .record({
     index: fc.oneof(fc.nat(300), fc.nat()),
-    commit: whole,
+    commit: position,
     logTerm: fc.nat(5),
     moreTerms: fc.nat(3),
     payloads: fc.array(fc.tuple(fc.nat(1), fc.oneof(bytes, change)), { maxLength: 30 }),
@@ -56,47 +64,57 @@ const append: fc.Arbitrary<PeerMessage> = fc
     return { kind: 'append', from: SENDER, to: RECEIVER, term: term + moreTerms, logTerm, index, entries, commit };
   });
 
+/** The term of a sender's last entry, or of its snapshot, is never later than its own. */
+function within(fields: object, term: number): object {
+  if ('transfer' in fields) return { ...fields, logTerm: Math.min((fields as unknown as { readonly logTerm: number }).logTerm, term) };
+  if (!('snapshot' in fields)) return fields;
+  const { snapshot } = fields as unknown as { readonly snapshot: { readonly term: number } };
+  return { snapshot: { ...snapshot, term: Math.min(snapshot.term, term) } };
+}
+
 function message<K extends PeerMessage['kind'], F extends object>(kind: K, fields: fc.Arbitrary<F>): fc.Arbitrary<PeerMessage> {
-  return fc.tuple(whole, fields).map(([term, more]) => ({ kind, from: SENDER, to: RECEIVER, term, ...more }) as unknown as PeerMessage);
+  return fc
+    .tuple(position, fields)
+    .map(([term, more]) => ({ kind, from: SENDER, to: RECEIVER, term, ...within(more, term) }) as unknown as PeerMessage);
 }
 
 const raft = fc.oneof(
   append,
-  message('append-response', fc.record({ index: whole, rejected: flag, rejectHint: whole, logTerm: whole })),
-  message('heartbeat', fc.record({ commit: whole, context: whole })),
+  message('append-response', fc.record({ index: position, rejected: flag, rejectHint: position, logTerm: position })),
+  message('heartbeat', fc.record({ commit: position, context: whole })),
   message('heartbeat-response', fc.record({ context: whole })),
-  message('vote', fc.record({ logTerm: whole, index: whole, transfer: flag })),
-  message('pre-vote', fc.record({ logTerm: whole, index: whole, transfer: flag })),
+  message('vote', fc.record({ logTerm: position, index: position, transfer: flag })),
+  message('pre-vote', fc.record({ logTerm: position, index: position, transfer: flag })),
   message('vote-response', fc.record({ rejected: flag })),
   message('pre-vote-response', fc.record({ rejected: flag })),
-  message('snapshot', fc.record({ snapshot: fc.record({ index: node, term: whole, conf }) })),
+  message('snapshot', fc.record({ snapshot: fc.record({ index: node, term: position, conf }) })),
   message('timeout-now', fc.record({})),
   message('transfer-leader', fc.record({ transferee: node })),
   message('read-index', fc.record({ context: whole })),
-  message('read-index-response', fc.record({ index: whole, context: whole })),
+  message('read-index-response', fc.record({ index: position, context: whole })),
 );
 
-const meta: fc.Arbitrary<ImageMeta> = fc.record({ index: whole, term: whole, conf, roster: bytes, count: whole, sum: whole });
+const meta: fc.Arbitrary<ImageMeta> = fc.record({ index: position, term: position, conf, roster: bytes, count: whole, sum: whole });
 const text = fc.string({ unit: 'grapheme', maxLength: 40 });
 const frames: fc.Arbitrary<PeerFrame> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('raft' as const), message: raft }) },
-  fc.record({ kind: fc.constant('forward' as const), term: whole, commands: fc.array(bytes, { maxLength: 10 }) }),
+  fc.record({ kind: fc.constant('forward' as const), term: position, commands: fc.array(bytes, { maxLength: 10 }) }),
   fc.record({
     kind: fc.constant('refuse' as const),
-    term: whole,
+    term: position,
     sequences: fc.array(whole, { maxLength: 10 }),
     noRoom: fc.option(fc.record({ resource: fc.constantFrom(...ROOM_RESOURCES), used: whole, limit: whole })),
   }),
-  fc.record({ kind: fc.constant('barrier' as const), term: whole, id: whole }),
+  fc.record({ kind: fc.constant('barrier' as const), term: position, id: whole }),
   fc.record({
     kind: fc.constant('barrier-reply' as const),
     id: whole,
-    index: whole,
-    timeMs: fc.double({ min: 0, max: 2 ** 53, noNaN: true }),
+    index: position,
+    timeMs: fc.double({ min: 0, max: 2 ** 53 - 1, noNaN: true }),
   }),
   fc.record({
     kind: fc.constant('image' as const),
-    term: whole,
+    term: position,
     id: whole,
     position: whole,
     records: fc.array(fc.tuple(text, fc.option(bytes)), { maxLength: 8 }),
@@ -105,6 +123,7 @@ const frames: fc.Arbitrary<PeerFrame> = fc.oneof(
   fc.record({ kind: fc.constant('image-ack' as const), id: whole, position: fc.oneof(whole, fc.constant(-1)) }),
   fc.record({
     kind: fc.constant('health' as const),
+    leader: whole,
     health: fc.record({
       syncPendingMs: whole,
       syncP99Ms: whole,
@@ -214,7 +233,7 @@ test('fields of the wrong shape are refused', () => {
     [21, [1, 2]],
     [22, [1, 2, Uint8Array.of(1)]],
     [23, [1, Uint8Array.of(1)]],
-    [24, [1, 2, 3, 4, ['fds'], false]],
+    [24, [1, 1, 2, 3, 4, ['fds'], false]],
   ];
   const odd: unknown[] = [
     null,
@@ -265,11 +284,11 @@ test('fields of the wrong shape are refused', () => {
   for (const value of [-2, 0.5]) replaced(21, 1, value);
   for (const value of [-1, Number.NaN, 'x']) replaced(19, 2, value);
   replaced(17, 2, 'bored');
-  for (const value of [-1, 1.5, 2 ** 53, Number.NaN, null]) for (let at = 0; at < 4; at++) replaced(24, at, value);
+  for (const value of [-1, 1.5, 2 ** 53, Number.NaN, null]) for (let at = 0; at < 5; at++) replaced(24, at, value);
   for (const value of ['fds', [''], ['a b'], ['A'], [`x${'-'.repeat(32)}`], [7], Array.from({ length: 17 }, () => 'fds')]) {
-    replaced(24, 4, value);
+    replaced(24, 5, value);
   }
-  for (const value of [0, 1, null, 'no']) replaced(24, 5, value);
+  for (const value of [0, 1, null, 'no']) replaced(24, 6, value);
 });
 
 test('an append with a gap, with falling terms, or with entries of a later term than its own is refused', () => {
@@ -282,6 +301,70 @@ test('an append with a gap, with falling terms, or with entries of a later term 
   expect(() => read(sent(5, 4, 10, [entry(5, 11), entry(4, 12)]))).toThrow(/term 4 behind 5/);
   expect(() => read(sent(5, 4, 10, [entry(6, 11)]))).toThrow(/term 6 in an append of term 5/);
   expect(() => read(sent(5, 6, 10, []))).toThrow(/term 6 in an append of term 5/);
+});
+
+test('a term, an index or a member number at the edge of the numbers is refused: the next one would have no form', () => {
+  const numbers = { term: 7, logTerm: 5, index: 10, commit: 9, rejectHint: 4, transferee: 2 };
+  let refused = 0;
+  for (const frame of everyFrame(SENDER, RECEIVER)) {
+    for (const field of Object.keys(numbers)) {
+      for (const value of [POSITION_MAX + 1, Number.MAX_SAFE_INTEGER]) {
+        const holder = frame.kind === 'raft' ? frame.message : frame;
+        if (!(field in holder) || (frame.kind === 'raft' && frame.message.kind === 'append' && field === 'index')) continue;
+        const changed = { ...holder, [field]: value };
+        const odd = (frame.kind === 'raft' ? { kind: 'raft', message: changed } : changed) as PeerFrame;
+        expect(() => read(bytesOf(odd)), `${field} of ${JSON.stringify(plain(frame))}`).toThrow(MalformedBytesError);
+        refused++;
+      }
+    }
+  }
+  expect(refused).toBeGreaterThan(50);
+  const conf: ConfState = { voters: [1], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+  const snapshots = [
+    { index: POSITION_MAX + 1, term: 5, conf },
+    { index: 10, term: 8, conf },
+    { index: 10, term: 5, conf: { ...conf, learners: [MEMBER_NUMBER_MAX + 1] } },
+  ];
+  for (const snapshot of snapshots) {
+    const offered: PeerFrame = { kind: 'raft', message: { kind: 'snapshot', from: SENDER, to: RECEIVER, term: 7, snapshot } };
+    expect(() => read(bytesOf(offered))).toThrow(MalformedBytesError);
+  }
+  const last: ImageMeta = { index: 10, term: 5, conf, roster: Uint8Array.of(1), count: 0, sum: 0 };
+  for (const odd of [{ index: POSITION_MAX + 1 }, { term: POSITION_MAX + 1 }, { conf: { ...conf, voters: [MEMBER_NUMBER_MAX + 1] } }]) {
+    const image: PeerFrame = { kind: 'image', term: 7, id: 1, position: 0, records: [], last: { ...last, ...odd } };
+    expect(() => read(bytesOf(image))).toThrow(MalformedBytesError);
+  }
+  const add = { v1: true, transition: 'auto', changes: [{ type: 'add-voter', node: MEMBER_NUMBER_MAX + 1 }] } as const;
+  const entries: Entry[][] = [
+    [{ kind: 'normal', term: 5, index: POSITION_MAX + 1, data: new Uint8Array(0) }],
+    [{ kind: 'conf-change', term: 5, index: 11, change: add }],
+  ];
+  for (const sent of entries) {
+    const first = sent[0] as Entry;
+    const append = {
+      kind: 'append',
+      from: SENDER,
+      to: RECEIVER,
+      term: 7,
+      logTerm: 5,
+      index: first.index - 1,
+      commit: 0,
+      entries: sent,
+    } as const;
+    expect(() => read(bytesOf({ kind: 'raft', message: append }))).toThrow(MalformedBytesError);
+  }
+  for (const timeMs of [2 ** 53, Number.MAX_VALUE]) {
+    expect(() => read(bytesOf({ kind: 'barrier-reply', id: 1, index: 1, timeMs }))).toThrow(MalformedBytesError);
+  }
+});
+
+test('a candidate whose last entry is of a later term than its own is refused', () => {
+  for (const kind of ['vote', 'pre-vote'] as const) {
+    const request = (logTerm: number) =>
+      bytesOf({ kind: 'raft', message: { kind, from: SENDER, to: RECEIVER, term: 7, logTerm, index: 12, transfer: false } });
+    expect(read(request(7))).toHaveProperty('kind', 'raft');
+    expect(() => read(request(8))).toThrow(/term 8 at a node of term 7/);
+  }
 });
 
 test('two followers at the same place share the bytes of the entries, others do not', () => {

@@ -3,6 +3,8 @@ import { type Fault, listed } from './mutant.ts';
 
 const SILENCE = 'io/transport-silence.test.ts';
 
+const UNKNOWN = 'replica/unknown-peers.test.ts';
+
 const FAULTS: readonly Fault[] = [
   {
     // P17 of the operations contract.
@@ -32,6 +34,69 @@ const FAULTS: readonly Fault[] = [
     find: 'while (this.#running < LOOKUPS_MAX &&',
     replace: 'while (',
     suites: [SILENCE],
+  },
+  {
+    title: 'a term is adopted however far it jumps',
+    file: 'raft/admission.ts',
+    find: 'return message.term - term <= TERM_JUMP_MAX;',
+    replace: 'return true;',
+    suites: [UNKNOWN],
+  },
+  {
+    title: 'an unknown peer is accepted like a member',
+    file: 'replica/unknown-peers.ts',
+    find: 'this.ignored++;\n    return false;',
+    replace: 'this.ignored++;\n    return true;',
+    suites: [UNKNOWN],
+  },
+  {
+    title: 'a vote that is asked as part of a transfer is given to an unknown peer',
+    file: 'replica/unknown-peers.ts',
+    find: 'return !message.transfer && this.#isAlone() && this.#mayAdopt(message.term);',
+    replace: 'return this.#isAlone() && this.#mayAdopt(message.term);',
+    suites: [UNKNOWN],
+  },
+  {
+    title: 'a node with a linked member counts as alone',
+    file: 'replica/unknown-peers.ts',
+    find: 'if (this.#host.linkedMembers().length > 0) this.#linkedMs = nowMs;',
+    replace: '',
+    suites: [UNKNOWN],
+  },
+  {
+    title: 'the report of a member about its leader is not used',
+    file: 'replica/unknown-peers.ts',
+    find: 'return report?.leader === node &&',
+    replace: 'return report?.leader === -node &&',
+    suites: [UNKNOWN],
+  },
+  {
+    title: 'a snapshot message is taken from the network',
+    file: 'replica/peer-inputs.ts',
+    find: "if (frame.message.kind !== 'snapshot') this",
+    replace: 'this',
+    suites: [UNKNOWN],
+  },
+  {
+    title: 'an image is taken from any member',
+    file: 'replica/peer-inputs.ts',
+    find: 'return term === raft.term && (raft.followed === from || raft.followed === NONE);',
+    replace: 'return true;',
+    suites: [UNKNOWN],
+  },
+  {
+    title: 'an image is installed whatever its members are',
+    file: 'replica/image-check.ts',
+    find: "return 'a list of members that cannot be read';",
+    replace: 'return null;',
+    suites: [UNKNOWN],
+  },
+  {
+    title: 'the last number that has a form is a term',
+    file: 'io/wire-raft.ts',
+    find: 'export const POSITION_MAX = 2 ** 52;',
+    replace: 'export const POSITION_MAX = 2 ** 53 - 1;',
+    suites: ['io/wire.test.ts'],
   },
 ];
 

@@ -84,6 +84,8 @@ function describe(event: TraceEvent): string {
       return `${x} [term: ${event.term}] received a ${MESSAGE_NAMES[event.message]} message with higher term from ${hex(event.from)} [term: ${event.theirTerm}]`;
     case 'lower-term-ignored':
       return `${x} [term: ${event.term}] ignored a ${MESSAGE_NAMES[event.message]} message with lower term from ${hex(event.from)} [term: ${event.theirTerm}]`;
+    case 'implausible-term-ignored':
+      return `${x} [term: ${event.term}] ignored a ${MESSAGE_NAMES[event.message]} message with an implausible term from ${hex(event.from)} [term: ${event.theirTerm}]`;
     case 'stale-storage-response-ignored':
       return `${x} [term: ${event.term}] ignored entry appends from a MsgStorageAppendResp message with lower term [term: ${event.theirTerm}]`;
     case 'quorum-lost':

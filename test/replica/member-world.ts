@@ -14,6 +14,7 @@ import { CALM_DISK, CALM_NETWORK } from '../sim/plan.ts';
 import { Process } from '../sim/process.ts';
 import { SeededRandom } from '../sim/random.ts';
 import { Scheduler } from '../sim/scheduler.ts';
+import { Stranger } from '../sim/stranger.ts';
 import { SimTransport } from '../sim/transport.ts';
 
 const FOUNDERS = [1, 2, 3].map((node) => ({ node, name: `n${node}`, peer: `n${node}:peer` }));
@@ -193,6 +194,11 @@ export class MemberWorld {
   say(from: string, to: string, frame: PeerFrame): void {
     const { life } = this.#node(from);
     life?.process.call(() => life.transport.send(this.#node(to).number, frame));
+  }
+
+  /** A process that is not a member introduces itself to all nodes, by a number that no member has had. */
+  stranger(number: NodeId, name = `x${number}`): Stranger {
+    return new Stranger({ node: number, name, http: '', disk: `disk-${name}` }, this.#network);
   }
 
   /** Adds a member and starts its node on an empty disk. */

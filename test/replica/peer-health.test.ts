@@ -12,7 +12,7 @@ const GOOD: NodeHealth = { syncPendingMs: 1, syncP99Ms: 2, loopP99Ms: 3, freeByt
 function started(local: () => NodeHealth = () => GOOD) {
   const clock = new ManualClock();
   const sent: { readonly to: number; readonly frame: PeerFrame }[] = [];
-  const health = new PeerHealth(clock, { send: (to, frame) => sent.push({ to, frame }) > 0 }, local);
+  const health = new PeerHealth(clock, { send: (to, frame) => sent.push({ to, frame }) > 0 }, local, () => 7);
   health.start();
   return { clock, sent, health };
 }
@@ -34,17 +34,17 @@ test('a new link carries a report at once, every link one each 500 ms, a closed 
 
 test('the last report of a peer is kept with its time of arrival until its link closes', async () => {
   const { clock, health } = started();
-  health.received(2, GOOD);
+  health.received(2, GOOD, 3);
   expect(health.of(2), 'a peer without a link').toBeNull();
   health.up(2);
   expect(health.of(2)).toBeNull();
-  health.received(2, GOOD);
+  health.received(2, GOOD, 3);
   const firstMs = clock.now();
   await clock.advance(700);
-  expect(health.of(2)).toEqual({ health: GOOD, atMs: firstMs });
+  expect(health.of(2)).toEqual({ health: GOOD, leader: 3, atMs: firstMs });
   const next = { ...GOOD, stopping: true };
-  health.received(2, next);
-  expect(health.of(2)).toEqual({ health: next, atMs: firstMs + 700 });
+  health.received(2, next, 0);
+  expect(health.of(2)).toEqual({ health: next, leader: 0, atMs: firstMs + 700 });
   health.down(2);
   expect(health.of(2)).toBeNull();
 });
@@ -65,7 +65,7 @@ test('whatever is measured locally, the frame can be read by the peer', () => {
     const bytes = Buffer.concat(new Wire(1, codec, 10_000).encode(sent[0]?.frame as PeerFrame));
     const read = new Wire(2, codec, 10_000).decode(bytes[4] as number, bytes.subarray(5), 1);
     const expected = Number.isNaN(value) || value < 1 ? 0 : Math.min(Math.round(value), Number.MAX_SAFE_INTEGER);
-    expect(read, String(value)).toMatchObject({ kind: 'health', health: { freeBytes: expected, loopP99Ms: expected } });
+    expect(read, String(value)).toMatchObject({ kind: 'health', leader: 7, health: { freeBytes: expected, loopP99Ms: expected } });
     if (read.kind === 'health') expect(read.health.alarms).toEqual(['no-room', ...Array.from({ length: 15 }, () => 'disk-low')]);
   }
 });

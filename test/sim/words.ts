@@ -156,7 +156,7 @@ export function describeFrame(frame: PeerFrame): string {
     case 'member-reply':
       return `member-reply id=${frame.id}`;
     case 'health':
-      return `health sync=${frame.health.syncPendingMs}/${frame.health.syncP99Ms} loop=${frame.health.loopP99Ms} alarms=${frame.health.alarms.join(',')}`;
+      return `health leader=${frame.leader} sync=${frame.health.syncPendingMs}/${frame.health.syncP99Ms} loop=${frame.health.loopP99Ms} alarms=${frame.health.alarms.join(',')}`;
   }
 }
 
