@@ -141,3 +141,14 @@ export type PeerMessage =
   | Propose;
 
 export type Message = PeerMessage | StorageAppend | StorageAppendResponse | StorageApply | StorageApplyResponse;
+
+/** A node's own write, addressed to its storage. */
+export function storageAppend(
+  from: NodeId,
+  hardState: HardState | null,
+  entries: readonly Entry[],
+  snapshot: SnapshotMeta | null,
+  responses: readonly Message[],
+): StorageAppend {
+  return { kind: 'storage-append', from, to: APPEND_THREAD, term: hardState?.term ?? 0, hardState, entries, snapshot, responses };
+}

@@ -6,9 +6,9 @@ import {
   APPEND_THREAD,
   APPLY_THREAD,
   type Message,
-  type StorageAppend,
   type StorageAppendResponse,
   type StorageApplyResponse,
+  storageAppend,
 } from './messages.ts';
 import { Raft } from './raft.ts';
 import type { RaftStatus, Ready, SoftState, StepResult } from './ready.ts';
@@ -181,9 +181,8 @@ export class RawNode {
   /** Synchronous mode: all that the last Ready asked for has been done. */
   advance(): void {
     assert(!this.#async, 'raft: advance in asynchronous mode');
-    const steps = this.#onAdvance ?? [];
+    for (const message of this.#onAdvance ?? []) this.#raft.step(message);
     this.#onAdvance = null;
-    for (const message of steps) this.#raft.step(message);
   }
 
   status(): RaftStatus {
@@ -208,10 +207,9 @@ export class RawNode {
     return this.#raft.state.term;
   }
 
-  /** NONE also while the leader that this node follows is not a member of the applied configuration: nothing is asked of such a leader. */
+  /** NONE also while the followed leader is not a member of the applied configuration: nothing is asked of such a leader. */
   get leader(): NodeId {
-    const { leader, id } = this.#raft.state;
-    return leader === id || this.hasMember(leader) ? leader : NONE;
+    return this.hasMember(this.followed) || this.role === 'leader' ? this.followed : NONE;
   }
 
   /** The leader that this node follows, a member or not. */
@@ -299,14 +297,4 @@ export class RawNode {
       snapshot,
     };
   }
-}
-
-function storageAppend(
-  from: NodeId,
-  hardState: HardState | null,
-  entries: readonly Entry[],
-  snapshot: SnapshotMeta | null,
-  responses: readonly Message[],
-): StorageAppend {
-  return { kind: 'storage-append', from, to: APPEND_THREAD, term: hardState?.term ?? 0, hardState, entries, snapshot, responses };
 }

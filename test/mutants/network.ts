@@ -52,8 +52,8 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'a vote that is asked as part of a transfer is given to an unknown peer',
     file: 'replica/unknown-peers.ts',
-    find: 'return !message.transfer && this.#isAlone() && this.#mayAdopt(message.term);',
-    replace: 'return this.#isAlone() && this.#mayAdopt(message.term);',
+    find: 'return !message.transfer && this.#isLost() && this.#mayAdopt(message.term);',
+    replace: 'return this.#isLost() && this.#mayAdopt(message.term);',
     suites: [UNKNOWN],
   },
   {
