@@ -32,7 +32,7 @@ function block(id: WatchId, type: string, data: ClaimEventData | KeyEventData | 
 }
 
 function claimData(event: ClaimEvent): ClaimEventData {
-  const { type, index, holder, fence, durationMs, session, timeMs, lateMs, entity } = event;
+  const { type, atIndex: index, holder, fence, durationMs, session, timeMs, lateMs, entity } = event;
   const { namespace, model, lease } = leaseKeyOf(event.claimId);
   return {
     ...{ type, index, namespace, model, lease, holder, fence, durationMs, session, timeMs },
@@ -42,7 +42,7 @@ function claimData(event: ClaimEvent): ClaimEventData {
 }
 
 function keyData(event: KeyEvent): KeyEventData {
-  const { type, index, key, value, createRevision, version, lease, cause } = event;
+  const { type, atIndex: index, key, value, createRevision, version, lease, cause } = event;
   const common = { type, index, key, createRevision, modRevision: index, lease };
   return cause === null ? { ...common, value: value ?? '', version } : { ...common, cause };
 }

@@ -4,7 +4,10 @@
 /** Of a claim and its pins. Times are lease time in milliseconds. */
 export interface ClaimEventData {
   readonly type: 'claimed' | 'extended' | 'released' | 'expired' | 'revoked' | 'pinned' | 'unpinned';
-  /** Log index of the entry that did it. */
+  /**
+   * Log index of the entry that did it. It is less than that in the event's id for a claim or key that ended with a large session: lists and
+   * reads show such an end from `index` on, the stream in order of the ids.
+   */
   readonly index: number;
   readonly namespace: string;
   readonly model: string;

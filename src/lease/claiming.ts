@@ -1,8 +1,10 @@
 // The rules of claiming: claim, extend, release and pin, each decided by who holds the lease when the entry is applied.
-import type { Claim, Claims } from './claims.ts';
+import type { Claim } from './claim.ts';
+import type { Claims } from './claims.ts';
 import type { ClaimCommand, Command, LeaseKey } from './commands.ts';
+import type { Lease } from './granted-lease.ts';
 import { claimIdOf } from './lease-key.ts';
-import type { Lease, Lessor } from './lessor.ts';
+import type { Lessor } from './lessor.ts';
 import { LEASE_KEYS_MAX, LEASE_PINS_MAX, PINNED_LEASES_MAX } from './limits.ts';
 import type { HolderFact, Outcome } from './outcomes.ts';
 import type { Standing } from './standing.ts';

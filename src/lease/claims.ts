@@ -1,49 +1,18 @@
 // Claims: who holds which lease since when, by time of its own or by a session. The rules of claiming are in `claiming.ts`.
 import { assert } from '../assert.ts';
-import { Changes, type Saved, type SavedChecksum } from './changes.ts';
+import { Changes } from './changes.ts';
+import { Claim } from './claim.ts';
 import type { LeaseKey } from './commands.ts';
 import type { ClaimEnd, Events } from './events.ts';
-import { deadlineAfter, type Expiring, type ExpiryQueue } from './expiry-queue.ts';
+import { deadlineAfter, type ExpiryQueue } from './expiry-queue.ts';
+import type { Lease, LeaseEnd, Moment } from './granted-lease.ts';
 import type { History } from './history.ts';
 import { leaseKeyOf, type Scope, scopePrefix } from './lease-key.ts';
-import type { Lease, Lessor } from './lessor.ts';
+import type { Lessor } from './lessor.ts';
 import { OrderedMap } from './ordered-map.ts';
 import type { ClaimView, Page } from './outcomes.ts';
 import type { PinSet, Pins } from './pins.ts';
 import type { Standing } from './standing.ts';
-import type { Story } from './story.ts';
-
-/**
- * One tenure: a key of the reserved part whose value is the holder. A plain claim is at the same time the lease that it lives by,
- * so that it costs one object and one record. Never rewritten as a key: its modRevision is its fence, its version 1.
- */
-export class Claim implements Expiring, Saved {
-  /** The key in the reserved part; also the private lease's id, which no granted lease can have. */
-  readonly id: string;
-  readonly holder: string;
-  /** The key's createRevision: index of the entry that began the tenure. */
-  readonly fence: number;
-  /** Null for a plain claim. */
-  session: Lease | null;
-  /** Of the private lease; without meaning while `session` is not null. */
-  durationMs: number;
-  /** Of the private lease; without meaning while `session` is not null. */
-  deadlineMs: number;
-  /** Invariant: queued exactly while it is plain and nobody pins it. */
-  queuePosition = -1;
-  savedChecksum: SavedChecksum = null;
-  /** Null for a tenure to which nothing has happened since it began. */
-  story: Story | null = null;
-
-  constructor(id: string, holder: string, fence: number, session: Lease | null, durationMs: number, deadlineMs: number) {
-    this.id = id;
-    this.holder = holder;
-    this.fence = fence;
-    this.session = session;
-    this.durationMs = durationMs;
-    this.deadlineMs = deadlineMs;
-  }
-}
 
 /** All claims, by id. */
 export class Claims {
@@ -76,11 +45,30 @@ export class Claims {
     this.#vacated = vacated;
   }
 
+  /** How many claims there are. */
   get size(): number {
-    return this.#claims.size;
+    return this.#claims.size - this.#lessor.hiddenClaims;
   }
 
+  /**
+   * The claim, for a rule. What a claim owes to the end of its session is done first, so that the rule finds the claim as it is: gone, or a
+   * plain one that its pins hold. Only while an entry is applied.
+   */
   get(id: string): Claim | undefined {
+    const claim = this.#claims.get(id);
+    if (claim?.session?.ended == null) return claim;
+    this.endWithSession(claim, claim.session.ended);
+    return this.#claims.get(id);
+  }
+
+  /** The claim, for a reader: changes nothing. */
+  peek(id: string): Claim | undefined {
+    const claim = this.#claims.get(id);
+    return claim === undefined || this.#isHidden(claim) ? undefined : claim;
+  }
+
+  /** The claim, for its record: also one that has ended with its session and still has a record. */
+  record(id: string): Claim | undefined {
     return this.#claims.get(id);
   }
 
@@ -96,7 +84,7 @@ export class Claims {
   beginBySession(id: string, holder: string, session: Lease): Claim {
     const claim = new Claim(id, holder, this.#standing.index, session, 0, 0);
     this.#begin(claim);
-    this.#lessor.attach(session, id);
+    this.#lessor.attach(session, id, this.#pins.has(id));
     return claim;
   }
 
@@ -126,42 +114,30 @@ export class Claims {
     claim.session = session;
     claim.durationMs = 0;
     claim.deadlineMs = 0;
-    this.#lessor.attach(session, claim.id);
+    this.#lessor.attach(session, claim.id, this.#pins.has(claim.id));
     this.#events.claim('extended', claim, lateMs);
   }
 
-  /** The session ends, but not the tenure: the claim is a plain one from now on, with the session's duration and deadline. */
-  outliveSession(claim: Claim): void {
-    const session = claim.session;
-    assert(session !== null, `${JSON.stringify(claim.id)} lives by no session`);
-    this.#mark(claim);
-    this.#history.mark(claim, 'session-ended', session.id);
-    this.#detach(claim);
-    claim.session = null;
-    claim.durationMs = session.ttlMs;
-    claim.deadlineMs = session.deadlineMs;
-    this.#queueUnlessPinned(claim);
+  /** Does to a claim what the end of its session did to it: the tenure has ended then, or goes on as that of a pinned plain claim. */
+  endWithSession(claim: Claim, ended: LeaseEnd): void {
+    if (this.#outlives(claim, ended)) this.#outliveSession(claim, ended);
+    else this.#end(claim, ended.cause, ended);
   }
 
   /** Ends the tenure: the key is deleted, whoever waits is told. Pins stay. */
   end(claim: Claim, cause: ClaimEnd): void {
-    const lateMs = cause === 'expired' ? this.#lateMs(claim) : 0;
-    this.#events.claim(cause, claim, lateMs);
-    this.#history.ended(claim, cause, lateMs);
-    this.#mark(claim);
-    this.#claims.delete(claim.id);
-    this.#standing.occupancy.claimRemoved(claim.id, claim.holder);
-    this.#queue.remove(claim);
-    this.#detach(claim);
+    this.#end(claim, cause, this.#standing);
     this.#standing.keyChanged();
-    this.#vacated(leaseKeyOf(claim.id), this.#standing.index);
   }
 
   /** Time stands still for the claim from its first pin on, and counts again after the last: a deadline that passed is due at once. */
   pin(id: string, entity: string): void {
-    const claim = this.#claims.get(id);
+    const claim = this.get(id);
     const before = this.#pins.entities(id);
-    if (this.#pins.add(id, entity) && claim !== undefined) this.#queue.remove(claim);
+    if (this.#pins.add(id, entity) && claim !== undefined) {
+      this.#queue.remove(claim);
+      if (claim.session !== null) claim.session.pinnedCount += 1;
+    }
     if (this.#pins.entities(id) !== before) this.#pinsChanged('pinned', id, claim, entity);
   }
 
@@ -171,9 +147,12 @@ export class Claims {
   }
 
   unpin(id: string, entity: string): void {
-    const claim = this.#claims.get(id);
+    const claim = this.get(id);
     const before = this.#pins.entities(id);
-    if (this.#pins.remove(id, entity) && claim?.session === null) this.#queue.add(claim);
+    if (this.#pins.remove(id, entity) && claim !== undefined) {
+      if (claim.session === null) this.#queue.add(claim);
+      else claim.session.pinnedCount -= 1;
+    }
     if (this.#pins.entities(id) !== before) this.#pinsChanged('unpinned', id, claim, entity);
   }
 
@@ -190,7 +169,7 @@ export class Claims {
     this.#claims.add(claim.id, claim);
     this.#standing.occupancy.claimAdded(claim.id, claim.holder);
     if (claim.session === null) this.#queueUnlessPinned(claim);
-    else claim.session.attach(claim.id);
+    else claim.session.attach(claim.id, this.#pins.has(claim.id));
     return true;
   }
 
@@ -199,10 +178,11 @@ export class Claims {
     if (!this.#pins.restore(set)) return false;
     const claim = this.#claims.get(set.claimId);
     if (claim !== undefined) this.#queue.remove(claim);
+    if (claim?.session != null) claim.session.pinnedCount += 1;
     return true;
   }
 
-  /** All claims, in order. */
+  /** All claims that have a record, in order. */
   all(): Iterable<Claim> {
     return this.#claims.range('', null);
   }
@@ -223,13 +203,13 @@ export class Claims {
       fence: claim.fence,
       durationMs: claim.session?.ttlMs ?? claim.durationMs,
       remainingMs: this.remainingMs(claim, nowMs),
-      session: claim.session?.id ?? null,
+      session: claim.session === null || claim.session.ended !== null ? null : claim.session.id,
       pinnedBy: this.#pins.entities(claim.id),
     };
   }
 
   page(scope: Scope | null, after: string | null, limit: number, nowMs: number): Page<ClaimView> {
-    return this.#claims.page(scopePrefix(scope), after, limit, (claim) => this.view(claim, nowMs));
+    return this.#claims.page(scopePrefix(scope), after, limit, (claim) => (this.#isHidden(claim) ? null : this.view(claim, nowMs)));
   }
 
   #begin(claim: Claim): void {
@@ -238,6 +218,41 @@ export class Claims {
     this.#standing.occupancy.claimAdded(claim.id, claim.holder);
     this.#standing.keyChanged();
     this.#events.claim('claimed', claim, 0);
+  }
+
+  #end(claim: Claim, cause: ClaimEnd, at: Moment): void {
+    const lateMs = cause === 'expired' ? this.#lateMs(claim, at.timeMs) : 0;
+    this.#events.claim(cause, claim, lateMs, at);
+    this.#history.ended(claim, cause, lateMs, at);
+    this.#mark(claim);
+    this.#claims.delete(claim.id);
+    this.#standing.occupancy.claimRemoved(claim.id, claim.holder);
+    this.#queue.remove(claim);
+    this.#detach(claim);
+    this.#vacated(leaseKeyOf(claim.id), at.index);
+  }
+
+  /** The session has ended, but not the tenure: the claim is a plain one from then on, with the session's duration and deadline. */
+  #outliveSession(claim: Claim, ended: LeaseEnd): void {
+    const session = claim.session as Lease;
+    this.#mark(claim);
+    this.#history.mark(claim, 'session-ended', session.id, ended);
+    this.#detach(claim);
+    claim.session = null;
+    claim.durationMs = session.ttlMs;
+    claim.deadlineMs = session.deadlineMs;
+    this.#queueUnlessPinned(claim);
+  }
+
+  /** A pin keeps a claim when its session expires. No pin comes or goes after that without `endWithSession`, so the present pins decide. */
+  #outlives(claim: Claim, ended: LeaseEnd): boolean {
+    return ended.cause === 'expired' && this.#pins.has(claim.id);
+  }
+
+  /** Whether the claim has ended with its session and only has a record left. */
+  #isHidden(claim: Claim): boolean {
+    const ended = claim.session?.ended;
+    return ended != null && !this.#outlives(claim, ended);
   }
 
   #pinsChanged(type: 'pinned' | 'unpinned', id: string, claim: Claim | undefined, entity: string): void {
@@ -249,9 +264,9 @@ export class Claims {
   }
 
   /** Lease time since the claim's deadline, 0 before it and while pinned: a pin stops time. */
-  #lateMs(claim: Claim): number {
+  #lateMs(claim: Claim, timeMs = this.#standing.timeMs): number {
     if (this.#pins.has(claim.id)) return 0;
-    return Math.max(0, this.#standing.timeMs - (claim.session ?? claim).deadlineMs);
+    return Math.max(0, timeMs - (claim.session ?? claim).deadlineMs);
   }
 
   #queueUnlessPinned(claim: Claim): void {
@@ -259,7 +274,7 @@ export class Claims {
   }
 
   #detach(claim: Claim): void {
-    if (claim.session !== null) this.#lessor.detach(claim.session, claim.id);
+    if (claim.session !== null) this.#lessor.detach(claim.session, claim.id, this.#pins.has(claim.id));
   }
 
   #mark(claim: Claim): void {

@@ -1,5 +1,6 @@
 // What the log does to claims and keys, told event by event during `apply`: the same events, order and ids on every node.
-import type { Claim } from './claims.ts';
+import type { Claim } from './claim.ts';
+import type { Moment } from './granted-lease.ts';
 import type { KeyRecord } from './key-space.ts';
 import type { Standing } from './standing.ts';
 
@@ -18,7 +19,12 @@ export type DeleteCause = 'deleted' | 'expired' | 'revoked';
 /** Something happened to a claim or its pins. Extending by a duration is one even when the deadline was far enough already. */
 export interface ClaimEvent extends EventId {
   readonly type: 'claimed' | 'extended' | 'pinned' | 'unpinned' | ClaimEnd;
-  /** Lease time of the entry. */
+  /**
+   * Log index of the entry that did it: `index`, or less for a claim that ended with its session and whose end is reported by a later entry.
+   * Lists and the store's revision show the end from `atIndex` on.
+   */
+  readonly atIndex: number;
+  /** Lease time of that entry. */
   readonly timeMs: number;
   /** See `leaseKeyOf`. */
   readonly claimId: string;
@@ -38,6 +44,8 @@ export interface ClaimEvent extends EventId {
 /** A user's key was written or deleted. */
 export interface KeyEvent extends EventId {
   readonly type: 'put' | 'deleted';
+  /** Log index of the entry that did it: `index`, or less for a key that ended with its lease and whose end is reported by a later entry. */
+  readonly atIndex: number;
   readonly key: string;
   /** Null when deleted. */
   readonly value: string | null;
@@ -63,15 +71,15 @@ export class Events {
   }
 
   /** Told before the claim changes where it ends, after it where it goes on. */
-  claim(type: ClaimEvent['type'], claim: Claim, lateMs: number): void {
+  claim(type: ClaimEvent['type'], claim: Claim, lateMs: number, at: Moment = this.#standing): void {
     const position = this.#standing.nextEventPosition();
     if (this.#listener === null) return;
-    const { index, timeMs } = this.#standing;
     this.#listener({
       type,
-      index,
+      index: this.#standing.index,
       position,
-      timeMs,
+      atIndex: at.index,
+      timeMs: at.timeMs,
       claimId: claim.id,
       holder: claim.holder,
       fence: claim.fence,
@@ -90,6 +98,7 @@ export class Events {
       type,
       index,
       position,
+      atIndex: index,
       timeMs,
       claimId,
       holder: claim?.holder ?? null,
@@ -106,15 +115,37 @@ export class Events {
     if (this.#listener === null) return;
     const { key, value, createRevision, version, lease } = record;
     const { index } = this.#standing;
-    this.#listener({ type: 'put', index, position, key, value, createRevision, version, lease: lease?.id ?? null, cause: null });
+    this.#listener({
+      type: 'put',
+      index,
+      position,
+      atIndex: index,
+      key,
+      value,
+      createRevision,
+      version,
+      lease: lease?.id ?? null,
+      cause: null,
+    });
   }
 
   /** Told while the record still knows its lease. */
-  deleted(record: KeyRecord, cause: DeleteCause): void {
+  deleted(record: KeyRecord, cause: DeleteCause, at: Moment): void {
     const position = this.#standing.nextEventPosition();
     if (this.#listener === null) return;
     const { key, createRevision, lease } = record;
     const { index } = this.#standing;
-    this.#listener({ type: 'deleted', index, position, key, value: null, createRevision, version: 0, lease: lease?.id ?? null, cause });
+    this.#listener({
+      type: 'deleted',
+      index,
+      position,
+      atIndex: at.index,
+      key,
+      value: null,
+      createRevision,
+      version: 0,
+      lease: lease?.id ?? null,
+      cause,
+    });
   }
 }

@@ -1,8 +1,8 @@
 // The story of a lease as it is shown: what happened to it, in the order of the log.
-import type { Claim } from './claims.ts';
+import type { Claim } from './claim.ts';
 import type { EndedTenure } from './ended-tenures.ts';
 import type { ClaimEnd } from './events.ts';
-import { beganMs, type History } from './history.ts';
+import { beganMs, endedWithSession, type History } from './history.ts';
 import type { Mark, Story } from './story.ts';
 
 /** Tenures that are shown, the last ones. */
@@ -46,13 +46,20 @@ export interface HistoryView {
   readonly truncated: boolean;
 }
 
-/** Null when nothing is known of the lease. */
-export function historyView(history: History, claimId: string, claim: Claim | undefined): HistoryView | null {
-  const { tenures: shown, forgot } = history.tenures(claimId, tenuresShownMax);
+/** Null when nothing is known of the lease. `record` is the claim's, also of one that has ended with its session; `isHeld`: it has not. */
+export function historyView(history: History, claimId: string, record: Claim | undefined, isHeld: boolean): HistoryView | null {
+  const { tenures, forgot } = history.tenures(claimId, tenuresShownMax);
+  const claim = isHeld ? record : undefined;
+  const sessionEnd = record?.session?.ended ?? null;
+  const shown = record === undefined || isHeld || sessionEnd === null ? tenures : [...tenures, endedWithSession(record, sessionEnd)];
   const first = shown[0]?.fence ?? claim?.fence;
   if (first === undefined) return null;
   const items = shown.flatMap(itemsOfEnded);
   if (claim !== undefined) items.push(...itemsOfLiving(claim));
+  if (claim?.session != null && sessionEnd !== null) {
+    const { index, timeMs } = sessionEnd;
+    items.push({ type: 'session-ended', index, timeMs, holder: claim.holder, fence: claim.fence, session: claim.session.id });
+  }
   const last = claim === undefined ? (shown.at(-1)?.endIndex ?? 0) : Number.POSITIVE_INFINITY;
   items.push(...itemsOfReigns(history, first, last));
   const stories = [...shown.map(({ story }) => story), claim?.story ?? null];

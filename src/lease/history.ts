@@ -1,9 +1,10 @@
 // Why a lease was lost: what became of each tenure, kept for a while after its end, and who led meanwhile. Part of the replicated state.
 import { Changes, type Saved, type SavedChecksum } from './changes.ts';
-import type { Claim } from './claims.ts';
+import type { Claim } from './claim.ts';
 import type { Assertion } from './commands.ts';
 import { type EndedTenure, EndedTenures } from './ended-tenures.ts';
 import type { ClaimEnd } from './events.ts';
+import type { LeaseEnd, Moment } from './granted-lease.ts';
 import { claimIdOf } from './lease-key.ts';
 import { nameProblem } from './names.ts';
 import type { Standing } from './standing.ts';
@@ -78,8 +79,7 @@ export class History {
   }
 
   /** To be told before the claim's term changes. */
-  mark(claim: Claim, type: Mark['type'], by: string): void {
-    const { index, timeMs } = this.#standing;
+  mark(claim: Claim, type: Mark['type'], by: string, { index, timeMs }: Moment = this.#standing): void {
     storyOf(claim).mark({ type, index, timeMs, by });
   }
 
@@ -107,22 +107,8 @@ export class History {
   }
 
   /** To be told while the claim still knows its term. */
-  ended(claim: Claim, end: ClaimEnd, lateMs: number): void {
-    const { index, timeMs, term } = this.#standing;
-    (end === 'released' ? this.#released : this.#lost).add({
-      claimId: claim.id,
-      holder: claim.holder,
-      fence: claim.fence,
-      beganMs: beganMs(claim),
-      durationMs: claim.session?.ttlMs ?? claim.durationMs,
-      session: claim.session?.id ?? null,
-      end,
-      endIndex: index,
-      endMs: timeMs,
-      endTerm: term,
-      lateMs,
-      story: claim.story,
-    });
+  ended(claim: Claim, end: ClaimEnd, lateMs: number, at: Moment): void {
+    (end === 'released' ? this.#released : this.#lost).add(endedTenure(claim, end, lateMs, at));
   }
 
   /** The node leads the term of the present entry. */
@@ -159,6 +145,30 @@ export class History {
     this.#lost.finishRestore();
     this.#released.finishRestore();
   }
+}
+
+/** What is remembered of a tenure that ended at that moment. */
+function endedTenure(claim: Claim, end: ClaimEnd, lateMs: number, at: Moment): EndedTenure {
+  return {
+    claimId: claim.id,
+    holder: claim.holder,
+    fence: claim.fence,
+    beganMs: beganMs(claim),
+    durationMs: claim.session?.ttlMs ?? claim.durationMs,
+    session: claim.session?.id ?? null,
+    end,
+    endIndex: at.index,
+    endMs: at.timeMs,
+    endTerm: at.term,
+    lateMs,
+    story: claim.story,
+  };
+}
+
+/** The same for a claim that ended with its session and still has a record. */
+export function endedWithSession(claim: Claim, ended: LeaseEnd): EndedTenure {
+  const lateMs = ended.cause === 'expired' ? Math.max(0, ended.timeMs - (claim.session?.deadlineMs ?? 0)) : 0;
+  return endedTenure(claim, ended.cause, lateMs, ended);
 }
 
 /** Lease time of the claim, null where it cannot be told: a session says nothing of it, nor does a duration beyond all time. */

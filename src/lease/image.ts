@@ -1,8 +1,10 @@
 // The image: the whole state as independent records, saved piece by piece as they change and read back in any order.
-import { Claim, type Claims } from './claims.ts';
+import { Claim } from './claim.ts';
+import type { Claims } from './claims.ts';
+import { Lease } from './granted-lease.ts';
 import type { History } from './history.ts';
 import type { KeyRecord, KeySpace } from './key-space.ts';
-import { Lease, type Lessor } from './lessor.ts';
+import type { Lessor } from './lessor.ts';
 import type { Pins } from './pins.ts';
 import {
   claimContent,
@@ -65,10 +67,10 @@ export class Image {
     this.#waiters = waiters;
     this.#history = history;
     this.#sections = [
-      section(recordLetters.claim, claims.changes, (id) => claims.get(id), claimContent),
+      section(recordLetters.claim, claims.changes, (id) => claims.record(id), claimContent),
       section(recordLetters.remembered, remembered.changes, (key) => remembered.get(key), rememberedContent),
-      section(recordLetters.key, keys.changes, (id) => keys.get(id), keyContent),
-      section(recordLetters.lease, lessor.changes, (id) => lessor.get(id), leaseContent),
+      section(recordLetters.key, keys.changes, (id) => keys.record(id), keyContent),
+      section(recordLetters.lease, lessor.changes, (uid) => lessor.record(uid), leaseContent),
       section(recordLetters.standing, standing.changes, () => standing, standingContent),
       section(recordLetters.pins, pins.changes, (id) => pins.get(id), pinsContent),
       section(recordLetters.waiter, waiters.changes, (id) => waiters.get(Number(id)), waiterContent),
@@ -116,8 +118,8 @@ export class Image {
     for (const claim of this.#claims.all()) yield [recordLetters.claim + claim.id, claimContent(claim)];
     for (const id of this.#history.ids()) yield [recordLetters.history + id, this.#history.content(id)];
     for (const remembered of this.#remembered.all()) yield [recordLetters.remembered + remembered.key, rememberedContent(remembered)];
-    for (const record of this.#keys.range('')) yield [recordLetters.key + record.key, keyContent(record)];
-    for (const lease of this.#lessor.all()) yield [recordLetters.lease + lease.id, leaseContent(lease)];
+    for (const record of this.#keys.all()) yield [recordLetters.key + record.key, keyContent(record)];
+    for (const lease of this.#lessor.all()) yield [recordLetters.lease + lease.uid, leaseContent(lease)];
     yield [recordLetters.standing, standingContent(this.#standing)];
     for (const set of this.#pins.all()) yield [recordLetters.pins + set.claimId, pinsContent(set)];
     if (this.#history.reigns.count > 0) yield [recordLetters.reigns, this.#history.reigns.content()];
@@ -137,13 +139,14 @@ export class Image {
         once(this.#keys.restore(this.#keyOf(record, checksum)), name);
         break;
       case 'lease': {
-        const lease = this.#promised.get(record.id) ?? new Lease(record.id, 0, 0);
-        this.#promised.delete(record.id);
+        const lease = this.#promised.get(record.uid) ?? new Lease(record.uid, 0, 0);
+        this.#promised.delete(record.uid);
         lease.ttlMs = record.ttlMs;
         lease.deadlineMs = record.deadlineMs;
         lease.attachedIndex = record.attachedIndex;
         lease.grantedIndex = record.grantedIndex;
-        this.#greatestAttached = Math.max(this.#greatestAttached, record.attachedIndex, record.grantedIndex);
+        lease.ended = record.ended;
+        this.#greatestAttached = Math.max(this.#greatestAttached, record.attachedIndex, record.grantedIndex, record.ended?.index ?? 0);
         lease.savedChecksum = checksum;
         once(this.#lessor.restore(lease), name);
         break;
@@ -186,6 +189,7 @@ export class Image {
   /** All records are there; `index` is the image's. Throws {@link ImageError} if they do not fit together. */
   finishRestore(index: number): void {
     for (const id of this.#promised.keys()) throw new ImageError(`the image names lease ${id}, which it lacks`);
+    this.#lessor.finishRestore();
     this.#restoreWaiters(index);
     this.#restoreOutcomes(index);
     this.#history.finishRestore();
@@ -227,10 +231,10 @@ export class Image {
     this.#queued = [];
     for (const waiter of inOrder) {
       const { ticket, claimId, holder, session, grantedFence } = waiter.fields;
-      const claim = this.#claims.get(claimId);
+      const claim = this.#claims.record(claimId);
       const fits =
         claim !== undefined && grantedFence === 0
-          ? claim.holder !== holder && (session === null || this.#lessor.get(session) !== undefined)
+          ? session === null || this.#lessor.record(session) !== undefined
           : claim?.holder === holder && claim.fence === grantedFence;
       if (!fits || ticket > index) throw new ImageError(`the image's waiter ${ticket} does not fit what it has of the lease`);
     }
@@ -247,12 +251,12 @@ export class Image {
     }
   }
 
-  /** The lease of that id, or the place that its record will fill: records come in any order. */
-  #lease(id: string): Lease {
-    const known = this.#lessor.get(id) ?? this.#promised.get(id);
+  /** The lease of that uid, or the place that its record will fill: records come in any order. */
+  #lease(uid: string): Lease {
+    const known = this.#lessor.record(uid) ?? this.#promised.get(uid);
     if (known !== undefined) return known;
-    const promised = new Lease(id, 0, 0);
-    this.#promised.set(id, promised);
+    const promised = new Lease(uid, 0, 0);
+    this.#promised.set(uid, promised);
     return promised;
   }
 }

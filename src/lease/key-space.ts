@@ -1,7 +1,8 @@
 // The keys of users: values with their revisions and the lease they live by, in order. Claims are keys too, see `claims.ts`.
 import { Changes, type Saved } from './changes.ts';
 import type { DeleteCause, Events } from './events.ts';
-import type { Lease, Lessor } from './lessor.ts';
+import type { Lease, LeaseEnd, Moment } from './granted-lease.ts';
+import type { Lessor } from './lessor.ts';
 import { OrderedMap } from './ordered-map.ts';
 import type { KeyView, Page } from './outcomes.ts';
 import type { Standing } from './standing.ts';
@@ -36,14 +37,29 @@ export class KeySpace {
     this.#lessor = lessor;
   }
 
+  /** The key, for a rule. One that has ended with its lease is removed first. Only while an entry is applied. */
   get(key: string): KeyRecord | undefined {
+    const record = this.#keys.get(key);
+    if (record?.lease?.ended == null) return record;
+    this.endWithLease(record, record.lease.ended);
+    return undefined;
+  }
+
+  /** The key, for a reader: changes nothing. */
+  peek(key: string): KeyRecord | undefined {
+    const record = this.#keys.get(key);
+    return record === undefined || isHidden(record) ? undefined : record;
+  }
+
+  /** The key, for its record: also one that has ended with its lease and still has a record. */
+  record(key: string): KeyRecord | undefined {
     return this.#keys.get(key);
   }
 
   /** Writes a key and gives it that lease, or none. */
   put(key: string, value: string, lease: Lease | null): KeyRecord {
     const index = this.#standing.index;
-    let record = this.#keys.get(key);
+    let record = this.get(key);
     if (record === undefined) {
       record = { key, value, createRevision: index, modRevision: index, version: 1, lease: null, savedChecksum: null };
       this.#mark(record);
@@ -64,20 +80,21 @@ export class KeySpace {
 
   /** Deletes a key; false if there is none. */
   delete(key: string, cause: DeleteCause): boolean {
-    const record = this.#keys.get(key);
+    const record = this.get(key);
     if (record === undefined) return false;
-    this.#mark(record);
-    this.#events.deleted(record, cause);
-    this.#attach(record, null);
-    this.#keys.delete(key);
-    this.#standing.occupancy.keyRemoved(key, record.value);
+    this.#delete(record, cause, this.#standing);
     this.#standing.keyChanged();
     return true;
   }
 
+  /** Removes a key that has ended with its lease. */
+  endWithLease(record: KeyRecord, ended: LeaseEnd): void {
+    this.#delete(record, ended.cause, ended);
+  }
+
   /** Deletes all keys that begin with the prefix; how many they were. */
   deletePrefix(prefix: string): number {
-    const records = [...this.#keys.range(prefix, null)];
+    const records = [...this.range(prefix)];
     for (const record of records) this.delete(record.key, 'deleted');
     return records.length;
   }
@@ -94,17 +111,30 @@ export class KeySpace {
     if (this.#keys.get(record.key) !== undefined) return false;
     this.#keys.add(record.key, record);
     this.#standing.occupancy.keyAdded(record.key, record.value);
-    record.lease?.attach(record.key);
+    record.lease?.attach(record.key, false);
     return true;
   }
 
-  /** The keys that begin with the prefix, in order. */
-  range(prefix: string): Iterable<KeyRecord> {
-    return this.#keys.range(prefix, null);
+  /** The keys that begin with the prefix, in order. None may come or go during the iteration. */
+  *range(prefix: string): Iterable<KeyRecord> {
+    for (const record of this.#keys.range(prefix, null)) if (!isHidden(record)) yield record;
+  }
+
+  /** All keys that have a record, in order. */
+  all(): Iterable<KeyRecord> {
+    return this.#keys.range('', null);
   }
 
   page(prefix: string, after: string | null, limit: number): Page<KeyView> {
-    return this.#keys.page(prefix, after, limit, keyView);
+    return this.#keys.page(prefix, after, limit, (record) => (isHidden(record) ? null : keyView(record)));
+  }
+
+  #delete(record: KeyRecord, cause: DeleteCause, at: Moment): void {
+    this.#mark(record);
+    this.#events.deleted(record, cause, at);
+    this.#attach(record, null);
+    this.#keys.delete(record.key);
+    this.#standing.occupancy.keyRemoved(record.key, record.value);
   }
 
   #attach(record: KeyRecord, lease: Lease | null): void {
@@ -117,6 +147,11 @@ export class KeySpace {
   #mark(record: KeyRecord): void {
     this.changes.mark(record.key, record.savedChecksum);
   }
+}
+
+/** Whether the key has ended with its lease and only has a record left. */
+function isHidden(record: KeyRecord): boolean {
+  return record.lease !== null && record.lease.ended !== null;
 }
 
 /** A key as it is shown. */

@@ -2,11 +2,11 @@
 import { done, leaseNotFound } from './claiming.ts';
 import type { Claims } from './claims.ts';
 import type { Command, ExpireItem, LeaseId } from './commands.ts';
-import type { KeySpace } from './key-space.ts';
+import type { Endings } from './endings.ts';
+import type { Lease } from './granted-lease.ts';
 import { isClaimId } from './lease-key.ts';
-import type { Lease, Lessor } from './lessor.ts';
+import type { Lessor } from './lessor.ts';
 import type { Outcome } from './outcomes.ts';
-import type { Pins } from './pins.ts';
 import type { Queueing } from './queueing.ts';
 import type { Standing } from './standing.ts';
 import { ticketOf } from './waiters.ts';
@@ -18,17 +18,15 @@ export class Leasing {
   readonly #standing: Standing;
   readonly #lessor: Lessor;
   readonly #claims: Claims;
-  readonly #pins: Pins;
-  readonly #keys: KeySpace;
   readonly #queueing: Queueing;
+  readonly #endings: Endings;
 
-  constructor(standing: Standing, lessor: Lessor, claims: Claims, pins: Pins, keys: KeySpace, queueing: Queueing) {
+  constructor(standing: Standing, lessor: Lessor, claims: Claims, queueing: Queueing, endings: Endings) {
     this.#standing = standing;
     this.#lessor = lessor;
     this.#claims = claims;
-    this.#pins = pins;
-    this.#keys = keys;
     this.#queueing = queueing;
+    this.#endings = endings;
   }
 
   /** "0" names no lease, so none can be granted under it. */
@@ -52,47 +50,51 @@ export class Leasing {
     const lease = this.#lessor.get(id);
     if (lease === undefined) return leaseNotFound(id);
     this.#end(lease, 'revoked');
+    this.#endings.sweep([lease]);
     return done;
   }
 
   /**
    * Ends the leases that the primary lessor saw due. Void if proposed in another term than it was appended in; an item is skipped if
    * its lease is gone, has another deadline by now, is pinned, or is not due even at the time of this entry. Waiters whose time is
-   * over are among the items.
+   * over are among the items. Without items the entry only continues what earlier ends have left.
    */
   expire(command: CommandOf<'expire'>, term: number): Outcome {
     if (command.term !== term) return done;
-    for (const item of command.items) this.#expire(item);
+    const ended: Lease[] = [];
+    for (const item of command.items) {
+      const lease = this.#expire(item);
+      if (lease !== null) ended.push(lease);
+    }
+    this.#endings.sweep(ended);
     return done;
   }
 
-  #expire(item: ExpireItem): void {
-    if (item.deadlineMs >= this.#standing.timeMs) return;
+  /** Returns the granted lease that the item ended, null if it ended none. */
+  #expire(item: ExpireItem): Lease | null {
+    if (item.deadlineMs >= this.#standing.timeMs) return null;
     if (isClaimId(item.id)) {
       const claim = this.#claims.get(item.id);
       // Only plain claims that nobody pins stand in the queue.
       if (claim !== undefined && claim.queuePosition !== -1 && claim.deadlineMs === item.deadlineMs) this.#claims.end(claim, 'expired');
-      return;
+      return null;
     }
     const ticket = ticketOf(item.id);
     if (ticket !== null) {
       this.#queueing.expire(ticket, item.deadlineMs);
-      return;
+      return null;
     }
     const lease = this.#lessor.get(item.id);
-    if (lease !== undefined && lease.deadlineMs === item.deadlineMs) this.#end(lease, 'expired');
+    if (lease !== undefined && lease.deadlineMs === item.deadlineMs) {
+      this.#end(lease, 'expired');
+      return lease;
+    }
+    return null;
   }
 
-  /** By time it ends without its pinned claims. */
+  /** By time it ends without its pinned claims. Its keys and claims are gone from here on, their records when they are swept. */
   #end(lease: Lease, cause: 'expired' | 'revoked'): void {
-    for (const key of [...lease.attachedAfter(null)]) {
-      const claim = isClaimId(key) ? this.#claims.get(key) : undefined;
-      if (claim === undefined) this.#keys.delete(key, cause);
-      else if (cause === 'expired' && this.#pins.has(key)) this.#claims.outliveSession(claim);
-      else this.#claims.end(claim, cause);
-    }
-    this.#lessor.remove(lease);
-    this.#queueing.sessionEnded(lease.id);
+    if (this.#lessor.end(lease, cause)) this.#standing.keyChanged();
   }
 
   #shown(lease: Lease): Outcome {

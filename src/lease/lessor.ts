@@ -1,77 +1,27 @@
 // The lessor: granted leases, how long they last, and which keys live by them.
 import { assert } from '../assert.ts';
-import { Changes, type Saved, type SavedChecksum } from './changes.ts';
+import { Changes } from './changes.ts';
 import type { LeaseId, LeaseKey } from './commands.ts';
-import { deadlineAfter, type Expiring, type ExpiryQueue } from './expiry-queue.ts';
+import { deadlineAfter, type ExpiryQueue } from './expiry-queue.ts';
+import { Lease, type LeaseEnd, type LeaseUid, leaseIdOf } from './granted-lease.ts';
 import { isClaimId, leaseKeyOf } from './lease-key.ts';
-import { LEASE_KEYS_MAX } from './limits.ts';
 import { compareLeaseIds } from './names.ts';
-import { OrderedKeys } from './ordered-keys.ts';
 import type { AttachmentPage, GrantView, Page } from './outcomes.ts';
 import { ShardedMap } from './sharded-map.ts';
 import type { Standing } from './standing.ts';
-
-/** A granted lease. Leases that plain claims make for themselves are not among these: there the claim itself is the lease. */
-export class Lease implements Expiring, Saved {
-  readonly id: LeaseId;
-  /** Fixed once granted; 0 for a lease of an image whose own record has not been read yet. */
-  ttlMs: number;
-  deadlineMs: number;
-  queuePosition = -1;
-  savedChecksum: SavedChecksum = null;
-  /** Log index of the last attach or detach of a key or claim; 0 for none, or for a record of an older version. */
-  attachedIndex = 0;
-  /** Log index of the grant, by which a later lease with the same id is another one; 0 if `Standing.forgottenIndex` was null then. */
-  grantedIndex = 0;
-  /**
-   * Keys and claim ids that are attached, in the order of the one key space: claim ids first. Null: none yet.
-   * Invariant: each of them names this lease in its own record.
-   */
-  #attached: OrderedKeys | null = null;
-  #claimCount = 0;
-
-  constructor(id: LeaseId, ttlMs: number, deadlineMs: number) {
-    this.id = id;
-    this.ttlMs = ttlMs;
-    this.deadlineMs = deadlineMs;
-  }
-
-  /** Number of attached keys and claims. */
-  get attachedCount(): number {
-    return this.#attached?.size ?? 0;
-  }
-
-  get claimCount(): number {
-    return this.#claimCount;
-  }
-
-  /** Whether `more` keys and claims can be attached. */
-  hasRoomFor(more: number): boolean {
-    return this.attachedCount + more <= LEASE_KEYS_MAX;
-  }
-
-  attach(key: string): void {
-    this.#attached ??= new OrderedKeys();
-    if (this.#attached.add(key) && isClaimId(key)) this.#claimCount += 1;
-  }
-
-  detach(key: string): void {
-    const there = this.#attached?.delete(key) ?? false;
-    assert(there, `${JSON.stringify(key)} is not attached to lease ${this.id}`);
-    if (isClaimId(key)) this.#claimCount -= 1;
-  }
-
-  /** The attached keys and claim ids after `after`, in order. None may be attached or detached during the iteration. */
-  attachedAfter(after: string | null): Iterable<string> {
-    return this.#attached?.range('', after) ?? [];
-  }
-}
 
 /** Granted leases by id. */
 export class Lessor {
   /** Those to be saved. */
   readonly changes = new Changes();
+  /** By id: those that have not ended. */
   readonly #leases = new ShardedMap<Lease>();
+  /** By uid: those that have ended and whose keys, claims or waiters still have records, in the order of their ends. */
+  readonly #ended = new Map<LeaseUid, Lease>();
+  #hiddenClaims = 0;
+  /** Of the last end. */
+  #endIndex = 0;
+  #endPosition = 0;
   readonly #standing: Standing;
   readonly #queue: ExpiryQueue;
 
@@ -85,16 +35,38 @@ export class Lessor {
     return this.#leases.size;
   }
 
+  /** The lease under that id that has not ended. */
   get(id: LeaseId): Lease | undefined {
     return this.#leases.get(id);
+  }
+
+  /** The lease to which records refer by that uid, ended or not. */
+  record(uid: LeaseUid): Lease | undefined {
+    const lease = this.#leases.get(leaseIdOf(uid));
+    return lease?.uid === uid ? lease : this.#ended.get(uid);
+  }
+
+  /** Ended leases that are not forgotten yet, in the order of their ends. A lease may be forgotten during the iteration. */
+  get ended(): Iterable<Lease> {
+    return this.#ended.values();
+  }
+
+  get endedCount(): number {
+    return this.#ended.size;
+  }
+
+  /** Number of claims that have a record, but do not exist any more because their session has ended. */
+  get hiddenClaims(): number {
+    return this.#hiddenClaims;
   }
 
   /** Grants a lease under an id that must be free. */
   grant(id: LeaseId, ttlMs: number): Lease {
     assert(!this.#leases.has(id), `lease ${id} exists`);
-    const lease = new Lease(id, ttlMs, deadlineAfter(this.#standing.timeMs, ttlMs));
+    const uid = this.#ended.has(id) ? `${id}@${this.#standing.index}` : id;
+    const lease = new Lease(uid, ttlMs, deadlineAfter(this.#standing.timeMs, ttlMs));
     if (this.#standing.forgottenIndex !== null) lease.grantedIndex = this.#standing.index;
-    this.changes.mark(id, null);
+    this.changes.mark(uid, null);
     this.#leases.set(id, lease);
     this.#standing.occupancy.sessionAdded();
     this.#queue.add(lease);
@@ -116,34 +88,55 @@ export class Lessor {
   renew(lease: Lease): void {
     const deadlineMs = deadlineAfter(this.#standing.timeMs, lease.ttlMs);
     if (deadlineMs <= lease.deadlineMs) return;
-    this.changes.mark(lease.id, lease.savedChecksum);
+    this.changes.mark(lease.uid, lease.savedChecksum);
     lease.deadlineMs = deadlineMs;
     this.#queue.moved(lease);
   }
 
   /** Attaches a key or claim id. */
-  attach(lease: Lease, key: string): void {
+  attach(lease: Lease, key: string, isPinned = false): void {
+    assert(lease.ended === null, `lease ${lease.uid} has ended`);
     this.#attachmentsChange(lease);
-    lease.attach(key);
+    lease.attach(key, isPinned);
   }
 
   /** Detaches a key or claim id, which must be attached. */
-  detach(lease: Lease, key: string): void {
-    this.#attachmentsChange(lease);
-    lease.detach(key);
+  detach(lease: Lease, key: string, isPinned = false): void {
+    if (lease.ended === null) this.#attachmentsChange(lease);
+    const hidden = lease.hiddenClaimCount;
+    lease.detach(key, isPinned);
+    this.#hiddenClaims += lease.hiddenClaimCount - hidden;
   }
 
-  /** Forgets a lease. What lived by it must have been seen to before. */
-  remove(lease: Lease): void {
-    assert(lease.attachedCount === 0, `lease ${lease.id} still has keys`);
-    this.changes.mark(lease.id, lease.savedChecksum);
+  /** Ends a lease at the present entry, at a cost that does not depend on what is attached to it. Returns whether any key ends with it. */
+  end(lease: Lease, cause: LeaseEnd['cause']): boolean {
+    const { index, timeMs, term } = this.#standing;
+    this.changes.mark(lease.uid, lease.savedChecksum);
     this.#leases.delete(lease.id);
     this.#standing.occupancy.sessionRemoved();
     this.#queue.remove(lease);
+    this.#endPosition = index === this.#endIndex ? this.#endPosition + 1 : 0;
+    this.#endIndex = index;
+    lease.ended = { index, timeMs, term, cause, position: this.#endPosition };
+    this.#ended.set(lease.uid, lease);
+    this.#hiddenClaims += lease.hiddenClaimCount;
+    return lease.hiddenClaimCount + lease.attachedCount - lease.claimCount > 0;
+  }
+
+  /** Forgets an ended lease, to which nothing may be attached any more. */
+  forget(lease: Lease): void {
+    assert(lease.ended !== null && lease.attachedCount === 0, `lease ${lease.uid} still has keys`);
+    this.changes.mark(lease.uid, lease.savedChecksum);
+    this.#ended.delete(lease.uid);
   }
 
   /** Takes a lease from an image; false if there is one of that id. */
   restore(lease: Lease): boolean {
+    if (this.record(lease.uid) !== undefined) return false;
+    if (lease.ended !== null) {
+      this.#ended.set(lease.uid, lease);
+      return true;
+    }
     if (this.#leases.has(lease.id)) return false;
     this.#leases.set(lease.id, lease);
     this.#standing.occupancy.sessionAdded();
@@ -151,9 +144,21 @@ export class Lessor {
     return true;
   }
 
-  /** All leases, in order of their ids as strings. */
+  /** All records of the image are there. */
+  finishRestore(): void {
+    const inOrder = [...this.#ended.values()].sort(compareEnds);
+    this.#ended.clear();
+    for (const lease of inOrder) this.#ended.set(lease.uid, lease);
+    for (const lease of inOrder) this.#hiddenClaims += lease.hiddenClaimCount;
+  }
+
+  /** All leases that have a record, in order of their uids as strings. */
   *all(): Iterable<Lease> {
-    for (const id of [...this.#leases.keys()].sort()) yield this.#leases.get(id) as Lease;
+    const uids = [...this.#ended.keys()];
+    this.#leases.forEach(({ uid }) => {
+      uids.push(uid);
+    });
+    for (const uid of uids.sort()) yield this.record(uid) as Lease;
   }
 
   /** Costs the same for every number of attachments. */
@@ -209,9 +214,14 @@ export class Lessor {
   }
 
   #attachmentsChange(lease: Lease): void {
-    this.changes.mark(lease.id, lease.savedChecksum);
+    this.changes.mark(lease.uid, lease.savedChecksum);
     lease.attachedIndex = this.#standing.index;
   }
+}
+
+function compareEnds(left: Lease, right: Lease): number {
+  const [a, b] = [left.ended as LeaseEnd, right.ended as LeaseEnd];
+  return a.index - b.index || a.position - b.position;
 }
 
 type Due = Pick<Lease, 'deadlineMs' | 'id'>;

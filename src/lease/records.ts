@@ -1,10 +1,10 @@
 // The records of the saved image: their names, what they hold as plain arrays, and reading them back in disbelief.
-import type { Claim } from './claims.ts';
+import type { Claim } from './claim.ts';
 import { isFingerprint } from './fingerprints.ts';
+import { isLeaseUid, type Lease, type LeaseEnd } from './granted-lease.ts';
 import type { KeyRecord } from './key-space.ts';
 import { claimIdOf, leaseKeyOf } from './lease-key.ts';
-import type { Lease } from './lessor.ts';
-import { leaseIdProblem, nameProblem, requestKeyProblem, storeKeyProblem, valueProblem } from './names.ts';
+import { nameProblem, requestKeyProblem, storeKeyProblem, valueProblem } from './names.ts';
 import type { PinSet } from './pins.ts';
 import type { Remembered } from './remembered.ts';
 import type { Standing } from './standing.ts';
@@ -62,11 +62,12 @@ export type ImageRecord =
     }
   | {
       readonly kind: 'lease';
-      readonly id: string;
+      readonly uid: string;
       readonly ttlMs: number;
       readonly deadlineMs: number;
       readonly attachedIndex: number;
       readonly grantedIndex: number;
+      readonly ended: LeaseEnd | null;
     }
   | { readonly kind: 'pins'; readonly claimId: string; readonly entities: readonly string[] }
   | ({ readonly kind: 'remembered' } & Omit<Remembered, 'savedChecksum'>)
@@ -85,17 +86,23 @@ export type ClaimTerm = { readonly session: string } | { readonly session: null;
 
 export function claimContent(claim: Claim): unknown[] {
   const { holder, fence, session, durationMs, deadlineMs, story } = claim;
-  const content: unknown[] = session !== null ? [holder, fence, session.id] : [holder, fence, durationMs, deadlineMs];
+  const content: unknown[] = session !== null ? [holder, fence, session.uid] : [holder, fence, durationMs, deadlineMs];
   if (story !== null) content.push(storyContent(story));
   return content;
 }
 
 export function keyContent(record: KeyRecord): unknown[] {
-  return [record.value, record.createRevision, record.modRevision, record.version, record.lease?.id ?? null];
+  return [record.value, record.createRevision, record.modRevision, record.version, record.lease?.uid ?? null];
 }
 
-/** Without the last number, or the last two, for a lease of version 0.1.0. */
-export function leaseContent({ ttlMs, deadlineMs, attachedIndex, grantedIndex }: Lease): unknown[] {
+const leaseEnds: readonly LeaseEnd['cause'][] = ['expired', 'revoked'];
+
+/** Without the last number, or the last two, for a lease of version 0.1.0. With its end if it has ended. */
+export function leaseContent({ ttlMs, deadlineMs, attachedIndex, grantedIndex, ended }: Lease): unknown[] {
+  if (ended !== null) {
+    const { index, timeMs, term, cause, position } = ended;
+    return [ttlMs, deadlineMs, attachedIndex, grantedIndex, index, timeMs, term, leaseEnds.indexOf(cause), position];
+  }
   if (grantedIndex !== 0) return [ttlMs, deadlineMs, attachedIndex, grantedIndex];
   return attachedIndex === 0 ? [ttlMs, deadlineMs] : [ttlMs, deadlineMs, attachedIndex];
 }
@@ -134,20 +141,14 @@ function read(letter: string, id: string, content: readonly unknown[]): ImageRec
       const [value, createRevision, modRevision, version, lease] = content;
       if (content.length !== 5 || storeKeyProblem(id) !== null || typeof value !== 'string' || valueProblem(value) !== null) return null;
       if (!isCount(createRevision) || !isCount(modRevision) || !isCount(version) || modRevision < createRevision) return null;
-      return lease === null || isLeaseId(lease) ? { kind: 'key', key: id, value, createRevision, modRevision, version, lease } : null;
+      return lease === null || isLeaseUid(lease) ? { kind: 'key', key: id, value, createRevision, modRevision, version, lease } : null;
     }
     case recordLetters.history:
       return { kind: 'history', id, content };
     case recordLetters.reigns:
       return id === '' ? { kind: 'reigns', id, content } : null;
-    case recordLetters.lease: {
-      const [ttlMs, deadlineMs, attachedIndex = 0, grantedIndex = 0, ...more] = content;
-      if (content.length < 2 || more.length > 0 || !isLeaseId(id) || !isCount(ttlMs) || !isTime(deadlineMs)) return null;
-      if (!isTime(attachedIndex) || !isTime(grantedIndex)) return null;
-      // Nothing that is 0 ends a record.
-      if (content.length > 2 && content[content.length - 1] === 0) return null;
-      return { kind: 'lease', id, ttlMs, deadlineMs, attachedIndex, grantedIndex };
-    }
+    case recordLetters.lease:
+      return isLeaseUid(id) ? readLease(id, content) : null;
     case recordLetters.pins: {
       const entities: string[] = [];
       for (const entity of content) {
@@ -180,6 +181,17 @@ function read(letter: string, id: string, content: readonly unknown[]): ImageRec
   }
 }
 
+function readLease(uid: string, content: readonly unknown[]): ImageRecord | null {
+  const [ttlMs, deadlineMs, attachedIndex = 0, grantedIndex = 0, index, timeMs, term, code, position] = content;
+  if (content.length < 2 || !isCount(ttlMs) || !isTime(deadlineMs) || !isTime(attachedIndex) || !isTime(grantedIndex)) return null;
+  const lease = { kind: 'lease', uid, ttlMs, deadlineMs, attachedIndex, grantedIndex } as const;
+  // Nothing that is 0 ends a record.
+  if (content.length <= 4) return content.length > 2 && content[content.length - 1] === 0 ? null : { ...lease, ended: null };
+  const cause = isTime(code) ? leaseEnds[code] : undefined;
+  if (content.length !== 9 || !isCount(index) || !isTime(timeMs) || !isTime(term) || cause === undefined || !isTime(position)) return null;
+  return { ...lease, ended: { index, timeMs, term, cause, position } };
+}
+
 function readClaim(id: string, content: readonly unknown[]): ImageRecord | null {
   // The story comes last, and only where there is one.
   const told = content[content.length - 1];
@@ -187,7 +199,7 @@ function readClaim(id: string, content: readonly unknown[]): ImageRecord | null 
   if (Array.isArray(told) && story === null) return null;
   const [holder, fence, third, deadlineMs, ...more] = story === null ? content : content.slice(0, -1);
   if (typeof holder !== 'string' || nameProblem(holder) !== null || !isCount(fence) || more.length > 0) return null;
-  if (isLeaseId(third)) return deadlineMs === undefined ? { kind: 'claim', id, holder, fence, term: { session: third }, story } : null;
+  if (isLeaseUid(third)) return deadlineMs === undefined ? { kind: 'claim', id, holder, fence, term: { session: third }, story } : null;
   if (!isCount(third) || !isTime(deadlineMs)) return null;
   return { kind: 'claim', id, holder, fence, term: { session: null, durationMs: third, deadlineMs }, story };
 }
@@ -197,7 +209,7 @@ function readWaiter(id: string, content: readonly unknown[]): ImageRecord | null
   const ticket = Number(id);
   if (content.length !== 10 || !isCount(ticket) || String(ticket) !== id || !isCount(turn) || turn > ticket) return null;
   if (typeof claimId !== 'string' || !isClaimIdOfNames(claimId) || typeof holder !== 'string' || nameProblem(holder) !== null) return null;
-  if (!(session === null || isLeaseId(session)) || !isTime(durationMs) || (session === null) !== durationMs > 0) return null;
+  if (!(session === null || isLeaseUid(session)) || !isTime(durationMs) || (session === null) !== durationMs > 0) return null;
   if (!isTime(node) || !isTime(incarnation) || !isTime(endMs) || !isTime(grantedFence)) return null;
   if (!(requestKey === null || isRequestKey(requestKey))) return null;
   const life = { node, incarnation };
@@ -223,10 +235,6 @@ function isOutcomeText(text: string): boolean {
   } catch {
     return false;
   }
-}
-
-function isLeaseId(value: unknown): value is string {
-  return typeof value === 'string' && leaseIdProblem(value) === null;
 }
 
 /** A whole number from 1 on: an index, a version, a duration. */

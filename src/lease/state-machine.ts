@@ -1,11 +1,14 @@
 // The lease store: applies the log, answers reads, and tells the primary lessor what is due.
-import { assert, unreachable } from '../assert.ts';
-import { Claiming, done } from './claiming.ts';
+import { assert } from '../assert.ts';
+import { Claiming } from './claiming.ts';
 import { Claims } from './claims.ts';
 import { fromTuple } from './command-codec.ts';
-import type { Command, ExpireItem, LeaseId, LeaseKey } from './commands.ts';
-import { type EntryContext, NOWHERE, type StateObserver } from './entry-context.ts';
+import type { ExpireItem, LeaseId, LeaseKey } from './commands.ts';
+import { Endings } from './endings.ts';
+import { ENTRY_WORK_MAX, EntryBudget } from './entry-budget.ts';
+import type { EntryContext, StateObserver } from './entry-context.ts';
 import { type EventId, Events, type StateEvent } from './events.ts';
+import { Executor } from './executor.ts';
 import { ExpiryQueue } from './expiry-queue.ts';
 import { History, type Reign } from './history.ts';
 import { type HistoryView, historyView } from './history-view.ts';
@@ -43,19 +46,22 @@ export class StateMachine {
   readonly #claims: Claims;
   readonly #waiters = new Waiters(this.#queue);
   readonly #remembered = new RememberedOutcomes(this.#standing);
-  readonly #repeats: Repeats;
-  readonly #claiming: Claiming;
+  readonly #budget: EntryBudget;
   readonly #queueing: Queueing;
+  readonly #endings: Endings;
   readonly #observer: StateObserver;
-  readonly #leasing: Leasing;
-  readonly #transactions: Transactions;
+  readonly #executor: Executor;
   readonly #image: Image;
   /** `restoring` from the first record of an image to the call of `finishRestore`. */
   #phase: 'fresh' | 'restoring' | 'running' = 'fresh';
 
-  /** The observer is called during `apply`, and must not call back. */
-  constructor(observer: StateObserver) {
+  /**
+   * The observer is called during `apply`, and must not call back. `entryWorkMax`: see {@link ENTRY_WORK_MAX}; another value only for tests,
+   * the same for all replicas of a log.
+   */
+  constructor(observer: StateObserver, entryWorkMax = ENTRY_WORK_MAX) {
     this.#observer = observer;
+    this.#budget = new EntryBudget(entryWorkMax);
     const vacated = (key: LeaseKey, index: number): void => {
       observer.vacated(key, index);
       if (!this.#waiters.isEmpty) this.#queueing.vacated(claimIdOf(key));
@@ -64,12 +70,14 @@ export class StateMachine {
     const events = new Events(this.#standing, told);
     this.#keys = new KeySpace(this.#standing, events, this.#lessor);
     this.#claims = new Claims(this.#standing, this.#queue, this.#pins, events, this.#history, this.#lessor, vacated);
-    this.#claiming = new Claiming(this.#standing, this.#claims, this.#lessor, this.#waiters);
-    this.#repeats = new Repeats(this.#standing, this.#remembered, this.#claims, this.#lessor, this.#keys, this.#pins);
-    this.#queueing = new Queueing(this.#standing, this.#claims, this.#lessor, this.#claiming, this.#waiters, this.#repeats);
-    this.#leasing = new Leasing(this.#standing, this.#lessor, this.#claims, this.#pins, this.#keys, this.#queueing);
-    this.#transactions = new Transactions(this.#keys, this.#lessor, this.#claims, this.#history);
     const standing = this.#standing;
+    const claiming = new Claiming(standing, this.#claims, this.#lessor, this.#waiters);
+    const repeats = new Repeats(standing, this.#remembered, this.#claims, this.#lessor, this.#keys, this.#pins);
+    this.#queueing = new Queueing(standing, this.#claims, this.#lessor, claiming, this.#waiters, repeats, this.#budget);
+    this.#endings = new Endings(this.#lessor, this.#claims, this.#keys, this.#queueing, this.#budget);
+    const leasing = new Leasing(standing, this.#lessor, this.#claims, this.#queueing, this.#endings);
+    const transactions = new Transactions(this.#keys, this.#lessor, this.#claims, this.#history);
+    this.#executor = new Executor(claiming, this.#queueing, leasing, transactions, repeats, this.#history);
     this.#image = new Image(standing, this.#claims, this.#keys, this.#lessor, this.#pins, this.#remembered, this.#waiters, this.#history);
   }
 
@@ -107,7 +115,8 @@ export class StateMachine {
     const { timeMs, revision, eventIndex, forgottenIndex } = standing;
     standing.term = entry.term;
     if (entry.timeMs > timeMs) standing.timeMs = entry.timeMs;
-    const outcome = this.#carryOut(readable, entry, null);
+    this.#budget.begin();
+    const outcome = this.#executor.carryOut(readable, entry, null);
     for (const turn of this.#queueing.settle()) this.#observer.turnEnded?.(turn, entry.index);
     const isSame = standing.timeMs === timeMs && standing.revision === revision && standing.eventIndex === eventIndex;
     if (!isSame || standing.forgottenIndex !== forgottenIndex) standing.mark();
@@ -121,7 +130,7 @@ export class StateMachine {
 
   /** The claim, as it is with that much lease time gone; null while nobody holds it. */
   claim(key: LeaseKey, nowMs: number): ClaimView | null {
-    const claim = this.#claims.get(claimIdOf(key));
+    const claim = this.#claims.peek(claimIdOf(key));
     return claim === undefined ? null : this.#claims.view(claim, nowMs, key);
   }
 
@@ -131,7 +140,7 @@ export class StateMachine {
   }
   history(key: LeaseKey): HistoryView | null {
     const id = claimIdOf(key);
-    return historyView(this.#history, id, this.#claims.get(id));
+    return historyView(this.#history, id, this.#claims.record(id), this.#claims.peek(id) !== undefined);
   }
 
   /** Claims in order of namespace, model and name; those of one model cost nothing for the others. */
@@ -161,7 +170,7 @@ export class StateMachine {
   }
 
   key(key: string): KeyView | null {
-    const record = this.#keys.get(key);
+    const record = this.#keys.peek(key);
     return record === undefined ? null : keyView(record);
   }
 
@@ -195,9 +204,23 @@ export class StateMachine {
     return this.#queue.nextDeadlineMs();
   }
 
-  /** Up to `limit` leases that are due at `nowMs`, the longest overdue roughly first; costs O(limit). */
-  due(nowMs: number, limit: number): readonly ExpireItem[] {
-    return this.#queue.due(nowMs, limit).map(({ id, deadlineMs }) => ({ id, deadlineMs }));
+  /**
+   * Up to `limit` leases that are due at `nowMs`, the longest overdue roughly first. With `workMax`: no more than have so many keys and claims
+   * attached, they themselves counted in, unless the first one has more. Costs O(limit).
+   */
+  due(nowMs: number, limit: number, workMax = Number.POSITIVE_INFINITY): readonly ExpireItem[] {
+    const items = this.#queue.due(nowMs, limit).map(({ id, deadlineMs }) => ({ id, deadlineMs }));
+    let work = 0;
+    const end = items.findIndex(({ id }) => {
+      work += 1 + (this.#lessor.get(id)?.attachedCount ?? 0);
+      return work > workMax;
+    });
+    return end === -1 ? items : items.slice(0, Math.max(1, end));
+  }
+
+  /** Whether ends or grants of earlier entries are not processed to their end: an `expire` command without items continues them. */
+  get isUnfinished(): boolean {
+    return this.#endings.isUnfinished;
   }
 
   /** Records changed since the last call, each with its content now, however late it is read. Forgets that they changed. Includes the one
@@ -227,6 +250,7 @@ export class StateMachine {
   finishRestore(index: number): void {
     assert(this.#phase !== 'running', 'an image restored over a running state');
     this.#image.finishRestore(index);
+    this.#queueing.finishRestore();
     this.#phase = 'running';
   }
 
@@ -240,60 +264,5 @@ export class StateMachine {
     assert(index > this.#standing.index, `entry ${index} applied after entry ${this.#standing.index}`);
     this.#phase = 'running';
     this.#standing.index = index;
-  }
-
-  #once({ key, command, since }: Command & { readonly kind: 'once' }, entry: EntryContext): Outcome {
-    const known = this.#repeats.find(key, command, since);
-    if (known !== null) {
-      if (known.kind === 'repeated') this.#queueing.toldAgain(known.outcome);
-      return known;
-    }
-    const outcome = this.#carryOut(command, entry, key);
-    this.#repeats.note(key, command, outcome);
-    return outcome;
-  }
-
-  #carryOut(command: Command, entry: EntryContext, requestKey: string | null): Outcome {
-    switch (command.kind) {
-      case 'claim':
-      case 'claim-session':
-        if (command.waitMs !== undefined) return this.#queueing.claim(command, command.waitMs, entry.origin ?? NOWHERE, requestKey);
-        return this.#claiming.carryOut(command);
-      case 'once':
-        return this.#once(command, entry);
-      case 'leave':
-        return this.#queueing.leave(command);
-      case 'drop-waiters':
-        return this.#queueing.drop(command);
-      case 'extend':
-        return this.#claiming.extend(command);
-      case 'release':
-        return this.#claiming.release(command);
-      case 'pin':
-      case 'unpin':
-        return this.#claiming.pin(command);
-      case 'grant':
-        return this.#leasing.grant(command);
-      case 'renew':
-        return this.#leasing.renew(command.id);
-      case 'revoke':
-        return this.#leasing.revoke(command.id);
-      case 'lead':
-        if (command.term === entry.term) this.#history.leads(command.node, command.leaderlessMs);
-        return done;
-      case 'expire':
-        return this.#leasing.expire(command, entry.term);
-      case 'attach':
-      case 'detach':
-        return this.#transactions.attach(command);
-      case 'put':
-        return this.#transactions.put(command);
-      case 'delete':
-        return this.#transactions.delete(command);
-      case 'txn':
-        return this.#transactions.txn(command);
-      default:
-        return unreachable(command);
-    }
   }
 }

@@ -1,8 +1,8 @@
 // Who waits for which lease: one line for each, first come first served, kept in the log's order and nowhere else.
 import { assert } from '../assert.ts';
 import { Changes, type Saved, type SavedChecksum } from './changes.ts';
-import type { LeaseId } from './commands.ts';
 import { deadlineAfter, type Expiring, type ExpiryQueue } from './expiry-queue.ts';
+import type { LeaseUid } from './granted-lease.ts';
 import { WAITER_GRACE_MS } from './limits.ts';
 
 /** One life of a node: its member number, and its count of starts. */
@@ -20,7 +20,7 @@ export interface WaiterFields extends Life {
   readonly claimId: string;
   readonly holder: string;
   /** Null for a claim by time of its own. */
-  readonly session: LeaseId | null;
+  readonly session: LeaseUid | null;
   /** Of a claim by time of its own; 0 for one by a session. */
   readonly durationMs: number;
   /** Lease time after which its caller waits no more, so that it is not granted any more. */
@@ -61,7 +61,7 @@ export class Waiters {
   /** For each lease, holders in the order of their turns, and each one's requests in order. Invariant: no map and no set in it is empty. */
   readonly #lines = new Map<string, Map<string, Set<Waiter>>>();
   readonly #lineSizes = new Map<string, number>();
-  readonly #bySession = new Map<LeaseId, Set<Waiter>>();
+  readonly #bySession = new Map<LeaseUid, Set<Waiter>>();
   /** How many wait for each life of a node, granted ones not counted. */
   readonly #lives = new Map<string, { readonly life: Life; count: number }>();
   /** By claim: the one that was granted it, until its holder or anybody else touches the tenure. */
@@ -107,15 +107,26 @@ export class Waiters {
     return this.#lines.get(claimId)?.values() ?? [];
   }
 
+  /** The requests of that holder for the lease, in order. They may be removed during the iteration. */
+  requestsOf(claimId: string, holder: string): Iterable<Waiter> {
+    return this.#lines.get(claimId)?.get(holder) ?? [];
+  }
+
+  /** The leases that anybody waits for. */
+  lines(): Iterable<string> {
+    return this.#lines.keys();
+  }
+
   /** All that wait by that session, in order of their tickets. They may be removed during the iteration. */
-  bySession(session: LeaseId): Iterable<Waiter> {
+  bySession(session: LeaseUid): Iterable<Waiter> {
     return this.#bySession.get(session) ?? [];
   }
 
-  /** All that wait at that node in lives up to that one, in order of their tickets. */
-  upTo({ node, incarnation }: Life): readonly Waiter[] {
+  /** The first `limit` that wait at that node in lives up to that one, in order of their tickets. */
+  upTo({ node, incarnation }: Life, limit = Number.POSITIVE_INFINITY): readonly Waiter[] {
     const found: Waiter[] = [];
     for (const waiter of this.#byTicket.values()) {
+      if (found.length >= limit) break;
       const { fields } = waiter;
       if (fields.node === node && fields.incarnation <= incarnation && fields.grantedFence === 0) found.push(waiter);
     }

@@ -1,5 +1,6 @@
 // How a replica is set up, and every limit that it keeps.
 import type { NoRoom } from '../env.ts';
+import { ENTRY_WORK_MAX } from '../lease/entry-budget.ts';
 import type { TraceEvent } from '../raft/trace.ts';
 import type { NodeId } from '../raft/types.ts';
 import type { Alarm } from './alarms.ts';
@@ -24,6 +25,8 @@ export interface ReplicaLimits {
   readonly leaderWaitMs: number;
   /** A request in the log for so long without an answer has an unknown outcome. Checked every fourth heartbeat: the answer comes within 5 s. */
   readonly requestTimeoutMs: number;
+  /** What one entry processes of the keys, claims and waiters that end together. Decides what an entry does: the same on every node. */
+  readonly entryWorkMax: number;
   /** Leases in one expiry entry. */
   readonly maxExpiryBatch: number;
   /** Committed bytes applied in one turn of the loop. */
@@ -68,6 +71,7 @@ export const DEFAULT_LIMITS: ReplicaLimits = {
   maxPendingMemberChanges: 64,
   leaderWaitMs: 1_000,
   requestTimeoutMs: 4_750,
+  entryWorkMax: ENTRY_WORK_MAX,
   maxExpiryBatch: 128,
   maxApplyBytes: 1 << 16,
   saveAfterRecords: 1_024,

@@ -267,7 +267,7 @@ export class Loop {
   }
 
   #newState(): StateMachine {
-    return new StateMachine(this.#host);
+    return new StateMachine(this.#host, this.#limits.entryWorkMax);
   }
 
   #imageSent(to: NodeId, ok: boolean): void {

@@ -1,6 +1,7 @@
 // The lessor on the leader: keeps lease time, and proposes the end of what is due (DESIGN 2; etcd Promote and Demote).
 import type { Cancel, Clock } from '../env.ts';
 import type { Command } from '../lease/commands.ts';
+import { ENTRY_WORK_MAX } from '../lease/entry-budget.ts';
 import { LeaseClock } from '../lease/lease-clock.ts';
 import type { StateMachine } from '../lease/state-machine.ts';
 import type { Term } from '../raft/types.ts';
@@ -145,8 +146,11 @@ export class PrimaryLessor {
    */
   takeExpiry(hasBacklog: boolean): TakenExpiry | null {
     if (!this.hasExpiry || (hasBacklog && !this.#isOverdue)) return null;
-    const items = this.#host.state().due(this.#quorum.leaseTimeMs, this.#maxBatch);
-    if (items.length === 0) return null;
+    const state = this.#host.state();
+    const due = state.due(this.#quorum.leaseTimeMs, this.#maxBatch);
+    if (due.length === 0) return null;
+    // By the keys and claims that end, so that few of them are left to later entries.
+    const items = state.due(this.#quorum.leaseTimeMs, this.#maxBatch, ENTRY_WORK_MAX);
     this.#stopTimer();
     this.#proposing = true;
     this.#dueSinceMs = null;
@@ -155,7 +159,7 @@ export class PrimaryLessor {
     const done = (): void => {
       // A full batch tells of many more: half of the time is left to everybody else, so that claims go on while they are worked off. But
       // no more than a promotion grants: the process may have been stopped meanwhile.
-      if (items.length < this.#maxBatch) this.#proposed(term);
+      if (due.length < this.#maxBatch && items.length === due.length) this.#proposed(term);
       else this.#clock.after(Math.min(this.#clock.now() - startMs, this.#extendMs), () => this.#proposed(term));
     };
     return { command: { kind: 'expire', term, items }, done };

@@ -293,6 +293,7 @@ export class Replica implements Service {
     this.#reads.serveApplied();
     this.events.tell();
     this.#lessor.watch();
+    this.#waiting.turned();
     this.#membership.turned();
   }
 }

@@ -1,4 +1,4 @@
-// All on this node that waits for the log: for a vacancy, or for its turn in the queue; and the waiters whose own node is gone.
+// All on this node that waits for the log: for a vacancy, for a place in the queue, or for the rest of what an entry left unfinished.
 import type { Clock } from '../env.ts';
 import type { LeaseKey } from '../lease/commands.ts';
 import type { Outcome } from '../lease/outcomes.ts';
@@ -9,12 +9,17 @@ import type { Index } from '../raft/types.ts';
 import { ClaimWaits } from './claim-waits.ts';
 import { LostWaiters, type LostWaitersHost } from './lost-waiters.ts';
 import type { Failure, Service } from './service.ts';
+import { Sweeper } from './sweeper.ts';
 import { Vacancies } from './vacancies.ts';
+
+/** Longest rest between two entries of the sweeper. */
+const MAX_REST_MS = 100;
 
 export class Waiting {
   readonly vacancies = new Vacancies();
   readonly claims: ClaimWaits;
   readonly #lost: LostWaiters;
+  readonly #sweeper: Sweeper;
 
   /**
    * `propose` gets a command that dies with the term; its `done` is called when it was applied or surely never will be.
@@ -23,16 +28,23 @@ export class Waiting {
   constructor(
     clock: Clock,
     life: Life,
-    replica: Pick<Service, 'submit'> & { readonly state: StateMachine },
+    replica: Pick<Service, 'submit' | 'term'> & { readonly state: StateMachine },
     judge: Pick<LostWaitersHost, 'lessor' | 'view' | 'propose'>,
     silentTicksMax: number,
   ) {
     this.claims = new ClaimWaits({ clock, life, submit: (command, settle) => replica.submit(command, settle) });
-    this.#lost = new LostWaiters({ life, state: () => replica.state, ...judge }, silentTicksMax);
+    const state = (): StateMachine => replica.state;
+    this.#lost = new LostWaiters({ life, state, ...judge }, silentTicksMax);
+    this.#sweeper = new Sweeper({ clock, state, term: () => replica.term, ...judge }, MAX_REST_MS);
   }
 
   tick(): void {
     this.#lost.tick();
+  }
+
+  /** Entries may have been applied. */
+  turned(): void {
+    this.#sweeper.watch();
   }
 
   vacated(key: LeaseKey, index: Index): void {

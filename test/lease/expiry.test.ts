@@ -99,7 +99,7 @@ describe('an expire entry', () => {
     const items = log.state.due(11, 10);
     log.renew('5');
     log.apply({ kind: 'expire', term: 1, items });
-    expect(log.state.grant('5', 11)).toMatchObject({ remainingMs: 10, keys: ['key'] });
+    expect(log.state.grant('5', 11)).toMatchObject({ remainingMs: 10, keyCount: 1 });
   });
 
   test('spares a claim that was pinned ahead of it in the log', () => {

@@ -171,9 +171,10 @@ export function restored(
   state: StateMachine,
   order: (names: string[]) => string[] = (names) => names,
   told: (event: StateEvent) => void = () => undefined,
+  entryWorkMax?: number,
 ): StateMachine {
   const records = new Map(state.dump());
-  const copy = new StateMachine({ vacated: () => undefined, event: told });
+  const copy = new StateMachine({ vacated: () => undefined, event: told }, entryWorkMax);
   for (const name of order([...records.keys()])) copy.restore(name, structuredClone(records.get(name)), 7);
   copy.finishRestore(state.appliedIndex);
   return copy;

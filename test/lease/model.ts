@@ -15,6 +15,8 @@ type ModelWaiter = {
   endMs: number;
   node: number;
   incarnation: number;
+  /** The session by which it waits has ended, but its caller has not been told. */
+  doomed?: boolean;
 };
 type ModelLease = { ttlMs: number; deadlineMs: number; attachedIndex: number; grantedIndex: number };
 type ModelRemembered = { print: string; index: number; outcome: Outcome | null; grantedIndex: number };
@@ -24,6 +26,13 @@ const max = Number.MAX_SAFE_INTEGER;
 const done: Outcome = { kind: 'done' };
 const refused = (refusal: Refusal): Outcome => ({ kind: 'refused', refusal });
 
+/** What an entry of the real state did of what may be left to later entries, within its budget. */
+export interface Done {
+  /** `index id` of each claim whose end was reported. */
+  readonly vacated: readonly string[];
+  readonly tickets: ReadonlySet<number>;
+}
+
 export class Model {
   timeMs = 0;
   revision = 0;
@@ -32,7 +41,11 @@ export class Model {
   pins = new Map<string, string[]>();
   leases = new Map<string, ModelLease>();
   keys = new Map<string, KeyView>();
-  vacated: string[] = [];
+  /** `index id` of each claim that has ended, until that is reported. */
+  vacated = new Set<string>();
+  /** Claims that have ended and whose end has not been reported: nobody in their lines is granted them before. */
+  hidden = new Set<string>();
+  told: ReadonlySet<number> = new Set();
   /** In the order in which they came. */
   waiters: ModelWaiter[] = [];
   /** Grants that nobody has touched since: by claim, the ticket. */
@@ -41,12 +54,24 @@ export class Model {
   remembered = new Map<string, ModelRemembered>();
   /** Whether an entry of the present version has been applied: before, the index of a grant is not kept. */
   keepsGrants = false;
+  /** What version 0.1.0 may have forgotten is not after this index; null until the first entry of the present version. */
+  forgottenIndex: number | null = null;
 
-  apply(entry: EntryContext, command: Command): Outcome {
+  apply(entry: EntryContext, command: Command, { vacated, tickets }: Done): Outcome {
     this.index = entry.index;
     this.timeMs = Math.max(this.timeMs, entry.timeMs);
+    this.told = tickets;
     const outcome = this.carryOutCommand(entry, command);
+    for (const each of vacated) {
+      if (!this.vacated.delete(each)) throw new Error(`${JSON.stringify(each)} was reported, but not vacated`);
+      this.hidden.delete(each.slice(each.indexOf(' ') + 1));
+    }
+    this.giveUp(
+      (waiter) => waiter.doomed === true && tickets.has(waiter.ticket),
+      (waiter) => this.noSession(waiter),
+    );
     for (let next = this.nextFree(); next !== undefined; next = this.nextFree()) this.grant(next.id, next.command.holder);
+    this.serve();
     return outcome;
   }
 
@@ -55,6 +80,7 @@ export class Model {
       case 'claim':
       case 'claim-session': {
         const id = claimIdOf(command.key);
+        this.grantHidden(id);
         const claim = this.claims.get(id);
         if (command.waitMs === undefined) return this.claim(id, command);
         if (claim && claim.holder !== command.holder) {
@@ -70,7 +96,11 @@ export class Model {
         return outcome;
       }
       case 'once': {
-        if (command.since !== undefined) this.keepsGrants = true;
+        if (command.since !== undefined) {
+          this.keepsGrants = true;
+          this.forgottenIndex ??= Math.min(...[...this.remembered.values()].map(({ index }) => index));
+          if (this.forgottenIndex === Number.POSITIVE_INFINITY) this.forgottenIndex = 0;
+        }
         const print = JSON.stringify({ ...command.command, waitMs: 0 });
         const known = this.remembered.get(command.key);
         if (known && known.print !== print)
@@ -80,17 +110,29 @@ export class Model {
           if (repeated.kind === 'repeated' && repeated.outcome.kind === 'claim') this.granted.delete(claimIdOf(repeated.outcome.claim));
           return repeated;
         }
+        const { since = null } = command;
+        const { forgottenIndex } = this;
+        if (!known && since !== null && forgottenIndex !== null && since < forgottenIndex) {
+          const detail = `the outcome under this idempotency key might be forgotten: those up to log index ${forgottenIndex} are, and it is in use since ${since}`;
+          return refused({ code: 'conflict', detail, forgottenIndex });
+        }
         const outcome = this.carryOutCommand(entry, command.command, command.key);
         this.remember(command.key, print, outcome);
         return outcome;
       }
       case 'leave': {
+        const hidden = this.waiters.find(({ ticket }) => ticket === command.ticket);
+        if (hidden && !command.giveBack) this.grantHidden(hidden.id);
         const waiter = this.waiters.find(({ ticket }) => ticket === command.ticket);
+        if (waiter && !command.giveBack && this.claims.get(waiter.id)?.holder === waiter.command.holder) {
+          this.serveOne(waiter);
+          return done;
+        }
         if (waiter) {
           this.waiters = this.waiters.filter((other) => other !== waiter);
-          const outcome = this.denied(waiter.id, this.claims.get(waiter.id) as ModelClaim);
-          this.note(waiter, command.giveBack ? null : outcome);
-          return command.giveBack ? done : outcome;
+          const outcome = command.giveBack ? null : this.denied(waiter.id, this.claims.get(waiter.id) as ModelClaim);
+          this.note(waiter, outcome);
+          return outcome ?? done;
         }
         for (const [id, { ticket, requestKey: key }] of this.granted) {
           if (ticket !== command.ticket || !command.giveBack) continue;
@@ -100,7 +142,10 @@ export class Model {
         return done;
       }
       case 'drop-waiters':
-        this.giveUp((waiter) => waiter.node === command.node && waiter.incarnation <= command.incarnation, null);
+        this.giveUp(
+          (waiter) => waiter.node === command.node && waiter.incarnation <= command.incarnation,
+          () => null,
+        );
         return done;
       case 'extend':
       case 'release': {
@@ -140,7 +185,7 @@ export class Model {
       }
       case 'revoke':
         if (!this.leases.has(command.id)) return refused({ code: 'lease-not-found', id: command.id });
-        for (const key of this.attached(command.id)) this.end(key);
+        for (const key of this.attached(command.id)) this.endWithSession(key);
         this.removeLease(command.id);
         return done;
       case 'attach':
@@ -256,8 +301,13 @@ export class Model {
       this.claims.delete(key);
       this.granted.delete(key);
       this.revision = this.index;
-      this.vacated.push(`${this.index} ${key}`);
+      this.vacated.add(`${this.index} ${key}`);
     }
+  }
+
+  endWithSession(key: string): void {
+    if (isClaimId(key)) this.hidden.add(key);
+    this.end(key);
   }
 
   expire(id: string, deadlineMs: number): void {
@@ -266,21 +316,35 @@ export class Model {
       return;
     }
     if (id.startsWith('w')) {
-      this.giveUp(({ ticket }) => `w${ticket}` === id, null);
+      this.giveUp(
+        ({ ticket }) => `w${ticket}` === id,
+        () => null,
+      );
       return;
     }
     const { ttlMs } = this.leases.get(id) as { ttlMs: number };
     for (const key of this.attached(id)) {
       const claim = this.claims.get(key);
       if (claim && this.isPinned(key)) Object.assign(claim, { session: null, durationMs: ttlMs, deadlineMs });
-      else this.end(key);
+      else this.endWithSession(key);
     }
     this.removeLease(id);
   }
 
   removeLease(id: string): void {
     this.leases.delete(id);
-    this.giveUp(({ command }) => command.kind === 'claim-session' && command.session === id, refused({ code: 'lease-not-found', id }));
+    for (const waiter of this.waiters) if (waiter.command.kind === 'claim-session' && waiter.command.session === id) waiter.doomed = true;
+  }
+
+  noSession({ command }: ModelWaiter): Outcome {
+    return refused({ code: 'lease-not-found', id: command.kind === 'claim-session' ? command.session : '' });
+  }
+
+  /** A claim that has ended with its session is asked for: those in its line come first. */
+  grantHidden(id: string): void {
+    if (!this.hidden.delete(id)) return;
+    const next = (): ModelWaiter | undefined => this.nextFree([id]);
+    for (let first = next(); first !== undefined; first = next()) this.grant(id, first.command.holder);
   }
 
   claim(id: string, command: ClaimCommand): Outcome {
@@ -298,9 +362,10 @@ export class Model {
     return { kind: 'claim', created: !claim, claim: this.claimView(id) };
   }
 
-  giveUp(which: (waiter: ModelWaiter) => boolean, outcome: Outcome | null): void {
+  giveUp(which: (waiter: ModelWaiter) => boolean, outcomeOf: (waiter: ModelWaiter) => Outcome | null): void {
     for (const waiter of this.waiters.filter(which)) {
       const { ticket, node, incarnation } = waiter;
+      const outcome = outcomeOf(waiter);
       this.turnsEnded.push({ ticket, node, incarnation, outcome });
       if (outcome?.kind !== 'repeated') this.note(waiter, outcome);
     }
@@ -381,21 +446,53 @@ export class Model {
     }
   }
 
-  nextFree(): ModelWaiter | undefined {
-    return this.waiters.filter(({ id }) => !this.claims.has(id)).sort((a, b) => a.turn - b.turn)[0];
+  nextFree(ids: readonly string[] | null = null): ModelWaiter | undefined {
+    const isFree = (id: string): boolean => !this.claims.has(id) && !this.hidden.has(id) && (ids === null || ids.includes(id));
+    return this.waiters.filter(({ id }) => isFree(id)).sort((a, b) => a.turn - b.turn)[0];
   }
 
-  /** Everybody who waits for the lease under that name has it, in the order of arrival, unless his time is over. */
+  /** Everybody who waits for the lease under that name has it, in the order of arrival, unless his time is over; or as many as were told. */
   grant(id: string, holder: string): void {
-    const isMeant = (waiter: ModelWaiter): boolean => waiter.id === id && waiter.command.holder === holder;
-    this.giveUp((waiter) => isMeant(waiter) && waiter.endMs < this.timeMs, null);
-    const alive = this.waiters.filter(isMeant);
-    for (const waiter of alive) {
-      const known = waiter.requestKey === null ? undefined : this.remembered.get(waiter.requestKey);
-      const outcome: Outcome = known?.outcome ? this.replay(known, known.outcome, waiter.command) : this.claim(id, waiter.command);
-      this.giveUp((other) => other === waiter, outcome);
+    const isMeant = (waiter: ModelWaiter): boolean => waiter.id === id && waiter.command.holder === holder && this.told.has(waiter.ticket);
+    this.giveUp(
+      (waiter) => isMeant(waiter) && waiter.endMs < this.timeMs,
+      () => null,
+    );
+    this.giveUp(
+      (waiter) => isMeant(waiter) && waiter.doomed === true,
+      (waiter) => this.noSession(waiter),
+    );
+    const told = this.waiters.filter(isMeant);
+    const alive = this.waiters.filter(
+      (waiter) => waiter.id === id && waiter.command.holder === holder && waiter.endMs >= this.timeMs && waiter.doomed !== true,
+    );
+    const others = this.waiters.filter((waiter) => waiter.id === id && waiter.command.holder === holder);
+    if (told.length === 0 && others.length > 0) throw new Error(`nobody was told of ${JSON.stringify(id)}`);
+    for (const waiter of told) {
+      const outcome = this.serveOne(waiter);
       if (alive.length === 1 && outcome.kind === 'claim') this.granted.set(id, waiter);
     }
+  }
+
+  /** Further requests of holders that were told. */
+  serve(): void {
+    const isTold = ({ ticket, id, command }: ModelWaiter): boolean =>
+      this.told.has(ticket) && this.claims.get(id)?.holder === command.holder;
+    this.giveUp(
+      (waiter) => isTold(waiter) && waiter.endMs < this.timeMs,
+      () => null,
+    );
+    for (const waiter of this.waiters.filter(isTold)) this.serveOne(waiter);
+  }
+
+  serveOne(waiter: ModelWaiter): Outcome {
+    const known = waiter.requestKey === null ? undefined : this.remembered.get(waiter.requestKey);
+    const outcome: Outcome = known?.outcome ? this.replay(known, known.outcome, waiter.command) : this.claim(waiter.id, waiter.command);
+    this.giveUp(
+      (other) => other === waiter,
+      () => outcome,
+    );
+    return outcome;
   }
 
   extend(id: string, claim: ModelClaim, durationMs: number): Outcome {

@@ -298,11 +298,16 @@ describe('the work of an entry', () => {
     ['the end of a session by which requests wait', bySession, (log) => log.revoke('7')],
     ['a release with requests in the line whose time is over', ofMany, (log) => log.pass(2_000).release(redis, 'holder')],
     ['dropping the waiters of a node', ofMany, (log) => log.apply({ kind: 'drop-waiters', node: 0, incarnation: 0 })],
-  ])('of %s grows in proportion to the requests', (_title, command, entry) => {
+  ])('of %s grows in proportion to the requests', (title, command, entry) => {
     const [few, many] = [500, 2_000].map((requests) => {
       const log = queue(requests, command);
       expect(log.state.waiting).toBe(requests);
-      const work = arrayWork(() => entry(log));
+      const work = arrayWork(() => {
+        entry(log);
+        // What the budget of the entry does not cover is left to later ones.
+        while (log.state.isUnfinished) log.apply({ kind: 'expire', term: 1, items: [] });
+        while (log.state.waiting > 0 && title.startsWith('dropping')) entry(log);
+      });
       expect(log.state.waiting).toBe(0);
       return work;
     }) as [number, number];

@@ -7,8 +7,8 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'the cause of a tenure’s end is told wrong: lost as given back',
     file: 'lease/history.ts',
-    find: "(end === 'released' ? this.#released : this.#lost).add({",
-    replace: "(end === 'released' ? this.#lost : this.#released).add({",
+    find: "(end === 'released' ? this.#released : this.#lost).add(",
+    replace: "(end === 'released' ? this.#lost : this.#released).add(",
     suites: [HISTORY],
   },
   {
@@ -27,7 +27,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     title: 'a leadership that was announced in another term is remembered',
-    file: 'lease/state-machine.ts',
+    file: 'lease/executor.ts',
     find: 'if (command.term === entry.term) this.#history.leads(',
     replace: 'this.#history.leads(',
     suites: [HISTORY],

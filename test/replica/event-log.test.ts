@@ -5,7 +5,7 @@ import type { StateEvent } from '../../src/lease/events.ts';
 import { EventLog } from '../../src/replica/event-log.ts';
 
 function event(index: number, position = 0, value = ''): StateEvent {
-  return { type: 'put', index, position, key: 'k', value, createRevision: 1, version: 1, lease: null, cause: null };
+  return { type: 'put', index, position, atIndex: index, key: 'k', value, createRevision: 1, version: 1, lease: null, cause: null };
 }
 
 function idsFrom(log: EventLog, sequence: number | null): string[] | null {

@@ -100,7 +100,7 @@ export function drawPlan(random: SeededRandom): Plan {
       keepEntries: tiny ? random.below(10) : 50,
       mostKeptEntries: tiny ? 20 : 400,
       imagePieceBytes: random.pick([64, 512, 8_192]),
-      maxExpiryBatch: random.pick([1, 3, 512]),
+      ...expiryLimits(random.pick([1, 3, 512])),
       maxBatchRequests: random.pick([1, 4, 4_096]),
       maxApplyBytes: random.pick([1, 1_000, 1 << 18]),
       leaderWaitMs: random.pick([300, 1_000]),
@@ -174,4 +174,9 @@ function drawClocks(random: SeededRandom, count: number, drifts: boolean): Clock
     rate: drifts ? random.between(0.95, 1.05) : 1,
     latenessMs: random.pick([0, 1, 5]),
   }));
+}
+
+/** With the small batches one entry also ends little of what ends together, so that much is left to later entries. */
+function expiryLimits(maxExpiryBatch: number): { readonly maxExpiryBatch: number; readonly entryWorkMax: number } {
+  return { maxExpiryBatch, entryWorkMax: maxExpiryBatch };
 }

@@ -8,6 +8,8 @@ export class OneHolder implements Property {
   readonly name = 'one-holder';
   /** Who queued for which lease, ever. */
   readonly #queued = new Set<string>();
+  /** Leases whose claim ended with its session and that nobody was granted since. */
+  readonly #endedWithSession = new Set<string>();
 
   observe(fact: Fact): void {
     if (fact.kind !== 'applied') return;
@@ -32,11 +34,15 @@ export class OneHolder implements Property {
     const isAbout = 'key' in command && typeof command.key !== 'string' && keyName(command.key) === name;
     if (before !== null && (after === null || after.fence !== before.fence)) {
       const reason = endObjection(application, before, isAbout);
+      if (after === null && before.session !== null) this.#endedWithSession.add(name);
       if (reason !== null || after === null) return reason;
       if (!this.#queued.has(`${after.holder} ${name}`)) return 'its new holder did not queue';
       return after.fence === index ? null : 'the fence is not the index';
     }
     if (before === null && after !== null) {
+      // The end of a session may leave it to a later entry to grant a claim to those who queued for it.
+      if (this.#endedWithSession.delete(name) && this.#queued.has(`${after.holder} ${name}`))
+        return after.fence === index ? null : 'the fence is not the index';
       if (command.kind !== 'claim' && command.kind !== 'claim-session') return 'only a claim begins a tenure';
       if (!isAbout || command.holder !== after.holder) return 'another claim';
       return after.fence === index ? null : 'the fence is not the index';
