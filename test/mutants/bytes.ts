@@ -1,6 +1,7 @@
 // Faults of what a node keeps by bytes, of snapshots in transfer, and of expiry without a quorum.
 import { type Fault, listed } from './mutant.ts';
 
+const CATCH_UP = 'replica/catch-up.test.ts';
 const CUTTER = 'replica/log-cutter.test.ts';
 const EXPIRY = 'replica/expiry-quorum.test.ts';
 const IMAGES = 'replica/image-transfer.test.ts';
@@ -99,6 +100,13 @@ const FAULTS: readonly Fault[] = [
     find: ' && isAdmitted(isPreferred, this.#bytes, this.#maxBytes)',
     replace: '',
     suites: [INBOX],
+  },
+  {
+    title: 'proposals do not keep step with a follower that gets its image, which then needs the next one',
+    file: 'replica/log-cutter.ts',
+    find: 'return used > 0.5 + share / 2;',
+    replace: 'return used < 0;',
+    suites: [CUTTER, CATCH_UP],
   },
 ];
 

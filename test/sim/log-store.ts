@@ -13,7 +13,7 @@ export interface DiskMood {
   /** A write or read takes between these many true milliseconds. */
   leastMs: number;
   mostMs: number;
-  /** How many times longer a save of the state takes, up to two seconds. */
+  /** How many times longer a save of the state takes, up to 600 ms. */
   saveFactor: number;
   /** Writes that still succeed before one fails for good; Infinity for a healthy disk. */
   writesBeforeFailure: number;
@@ -41,7 +41,7 @@ export interface StoreObserver {
   savingState(meta: ImageMeta): void;
 }
 
-const SLOW_SAVE_MAX_MS = 2_000;
+const SLOW_SAVE_MAX_MS = 600;
 /** The mark is synced so long behind a write, as by `src/io/head-writer.ts`. */
 const MARK_SYNC_AFTER_MS = 20;
 

@@ -114,7 +114,8 @@ export class Nemesis {
       }
       case 'hung-disk': {
         const mood = this.#cluster.mood(this.#random.chance(0.6) ? (leader ?? victim) : victim);
-        mood.hangsUntilMs = this.#scheduler.nowMs + this.#random.pick([300, 1_500, 4_000]);
+        // No longer than the phase with faults: a read that began while the disk hung would hang on after it was healed.
+        mood.hangsUntilMs = Math.min(this.#scheduler.nowMs + this.#random.pick([300, 1_500, 4_000]), this.#plan.faultsMs);
         return;
       }
       case 'failing-disk':
