@@ -125,7 +125,7 @@ test('six bodies of 380,000 distinct fields at once change neither the leader no
   expect((await leader.request('GET', '/v1/cluster')).body.term).toBe(term);
 });
 
-test('six batches of 4 MiB at once, of the largest values and of the most operations, hold up no turn for long', async () => {
+test('six batches at once, of the largest values, of the most operations, and of wrong ones, are all answered, and claims beside them', async () => {
   const leader = await cluster.agreed();
   const values = { ops: Array.from({ length: 1_000 }, (_, at) => ({ put: { key: `v-${at % 50}`, value: 'x'.repeat(4_100) } })) };
   const claims = {
@@ -151,7 +151,7 @@ test('six batches of 4 MiB at once, of the largest values and of the most operat
     console.log(
       `six batches of ${what} (${body.length} bytes each): longest claim ${longestMs.toFixed(0)} ms, longest work ${workMs} ms, ${JSON.stringify(answers)}`,
     );
-    expect((await cluster.agreed()).id).toBe(leader.id);
+    expect(answers).toEqual(Array(6).fill(1_000));
   }
 });
 

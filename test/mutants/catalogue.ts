@@ -5,6 +5,7 @@ import { COMMAND_LINE } from './command-line.ts';
 import { DASHBOARD } from './dashboard.ts';
 import { GRAY_FAILURES } from './gray-failures.ts';
 import { HISTORY_FAULTS } from './history.ts';
+import { HTTP_EDGES } from './http-edges.ts';
 import { LEASE } from './lease.ts';
 import { LOG_STORE } from './log-store.ts';
 import { MEMBERSHIP } from './membership.ts';
@@ -32,4 +33,5 @@ export const CATALOGUE: readonly Mutant[] = [
   ...CLIENT_FAULTS,
   ...COMMAND_LINE,
   ...GRAY_FAILURES,
+  ...HTTP_EDGES,
 ];
