@@ -9,6 +9,8 @@ import { frameOf } from './frame.ts';
 export const PROTOCOL_VERSION = 3;
 /** Greatest frame before both sides know each other. */
 export const GREETING_MAX_BYTES = 4_096;
+/** How far the number of a newer member can be above the greatest known here: so many members were added while this node was away. */
+const NUMBER_AHEAD_MAX = 65_536;
 const TEXT_MAX_LENGTH = 512;
 
 /** The kind bytes of an introduction. They stay the same in every version of the protocol, and so does the first field of a hello. */
@@ -104,6 +106,12 @@ export function objection(hello: ReturnType<typeof readHello>, circle: Circle, d
   }
   if (name === self.name) {
     return { code: 'number', text: `${name} met a node that calls itself ${name} too; check the members' addresses` };
+  }
+  if (node < 1 || node > greatest + NUMBER_AHEAD_MAX) {
+    return {
+      code: 'number',
+      text: `${name} calls itself number ${node}, and ${self.name} knows no number near that; check the members' addresses`,
+    };
   }
   const member = members.find((known) => known.node === node);
   if (member === undefined && node <= greatest) {

@@ -20,6 +20,11 @@ export interface TransportLimits {
   readonly greetingsMax: number;
   /** All incoming connections; the system refuses more. */
   readonly connectionsMax: number;
+  /**
+   * Connections that the system accepts before this process does. Fewer than `greetingsMax`: all of them are accepted in one turn of the
+   * event loop, and none may be closed by the others before its first bytes are read.
+   */
+  readonly backlogMax: number;
   /** Peers that this node does not find among the members yet, but that may be newer ones. */
   readonly strangersMax: number;
   /** How long a frame may take to arrive once it has begun. */
@@ -48,8 +53,9 @@ export const TRANSPORT_LIMITS: TransportLimits = {
   silenceMaxMs: 3_000,
   connectMaxMs: 2_000,
   greetingMaxMs: 3_000,
-  greetingsMax: 64,
+  greetingsMax: 192,
   connectionsMax: 256,
+  backlogMax: 128,
   strangersMax: 16,
   partialFrameMaxMs: 30_000,
   stuckMaxMs: 10_000,

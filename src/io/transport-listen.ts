@@ -3,11 +3,11 @@ import type { Server } from 'node:net';
 import type { Address } from '../config.ts';
 
 /** Rejects with an error for people when the port cannot be bound. */
-export function listen(server: Server, address: Address): Promise<void> {
+export function listen(server: Server, address: Address, backlog: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException): void => reject(new Error(unboundText(error, address), { cause: error }));
     server.once('error', fail);
-    server.listen({ host: address.host, port: address.port }, () => {
+    server.listen({ host: address.host, port: address.port, backlog }, () => {
       server.off('error', fail);
       // Later ones concern a single connection (no file descriptor was left for it): the server goes on listening.
       server.on('error', () => {});

@@ -20,6 +20,8 @@ export interface PeerHost {
   readonly events: TransportEvents;
   /** Every connection is swept while it lives. */
   adopt(link: Link): void;
+  /** A peer that is never dialled has no connection any more: its place is free for another one. */
+  release(peer: Peer): void;
 }
 
 export class Peer {
@@ -201,6 +203,7 @@ export class Peer {
   }
 
   #plan(): void {
+    if (!this.#stopped && this.#address === null && this.#link === null && this.#candidate === null) this.#host.release(this);
     if (this.#stopped || this.#address === null || this.#link !== null || this.#candidate !== null || this.#retry !== null) return;
     const { house, random } = this.#host;
     const { redialLeastMs, redialMostMs } = house.limits;

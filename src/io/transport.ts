@@ -44,7 +44,7 @@ export async function openTransport(options: TransportOptions): Promise<TcpTrans
   const limits = { ...TRANSPORT_LIMITS, ...options.limits };
   server.maxConnections = limits.connectionsMax;
   const transport = new Sockets(server, options, limits);
-  await listen(server, options.listen);
+  await listen(server, options.listen, limits.backlogMax);
   return transport;
 }
 
@@ -112,6 +112,9 @@ class Sockets implements TcpTransport, GreetingOwner {
       owner: this,
       events,
       adopt: (link: Link) => this.#adopt(link),
+      release: (peer: Peer) => {
+        if (this.#peers.get(peer.node) === peer) this.#peers.delete(peer.node);
+      },
     };
     this.#meetMembers();
     this.#sweepLater();

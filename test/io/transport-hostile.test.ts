@@ -1,4 +1,5 @@
 // Strangers, liars and mistaken configurations at the peer port: each loses its own connection, and nobody else notices.
+import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { PeerFrame, TransportEvents } from '../../src/env.ts';
 import { codec } from '../../src/io/codec.ts';
@@ -183,6 +184,57 @@ test('strangers beyond a number push out the oldest stranger, never a peer', asy
   expect(await world.until(() => first.seen.changes.length === 2)).toBe(true);
   expect(first.seen.changes).toEqual(['up n3', 'up n2']);
 });
+
+test('unknown peers that have gone leave their places to others, and a number far above all known ones is refused', async () => {
+  const { transport, seen } = await started(1);
+  for (let node = 4; node < 40; node++) {
+    const raw = await connected(transport);
+    const hello = changed(2, node);
+    hello[3] = `n${node}`;
+    await raw.greet(hello);
+    expect(await raw.until(() => seen.changes.at(-1) === `up n${node}`), `n${node}`).toBe(true);
+    raw.destroy();
+    expect(await world.until(() => seen.changes.at(-1) === `down n${node}`), `n${node}`).toBe(true);
+  }
+  for (const node of [0, 3 + 65_537, Number.MAX_SAFE_INTEGER]) {
+    const raw = await connected(transport);
+    const hello = changed(2, node);
+    hello[3] = 'far';
+    raw.send(frameOf(1, codec.encode(hello)));
+    expect(await raw.until(() => raw.refusal() !== null), String(node)).toBe(true);
+    expect(raw.refusal()).toEqual(['number', expect.stringContaining('knows no number near that')]);
+  }
+});
+
+test('10,000 half-open connections neither keep members from linking nor cost more than their bound', async () => {
+  const first = await started(1);
+  let opened = 0;
+  const open = new Set<Socket>();
+  const flood = async (): Promise<void> => {
+    for (; opened < 10_000; opened++) {
+      const socket = connect({ host: '127.0.0.1', port: transportPort });
+      open.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => open.delete(socket));
+      if (opened % 50 === 49) {
+        await world.pass(1);
+        while (open.size > 600) await world.pass(1);
+      }
+    }
+  };
+  const transportPort = first.transport.port;
+  const flooding = flood();
+  expect(await world.until(() => opened > 1_000)).toBe(true);
+  const third = await started(3);
+  const beganMs = performance.now();
+  expect(await world.until(() => first.seen.changes.includes('up n3') && third.seen.changes.includes('up n1'))).toBe(true);
+  expect(performance.now() - beganMs).toBeLessThan(5_000);
+  expect(opened, 'the flood went on').toBeLessThan(10_000);
+  await flooding;
+  expect(await world.until(() => open.size <= 192)).toBe(true);
+  expect(first.seen.changes).toEqual(['up n3']);
+  for (const socket of open) socket.destroy();
+}, 60_000);
 
 test('whoever is no peer of this cluster is told why, and not let in', async () => {
   const { transport, seen } = await started(1);

@@ -98,6 +98,13 @@ const FAULTS: readonly Fault[] = [
     replace: 'export const POSITION_MAX = 2 ** 53 - 1;',
     suites: ['io/wire.test.ts'],
   },
+  {
+    title: 'an unknown peer that has gone keeps its place',
+    file: 'io/transport-peer.ts',
+    find: 'this.#candidate === null) this.#host.release(this);',
+    replace: 'this.#candidate === null) this.#failures += 0;',
+    suites: ['io/transport-hostile.test.ts'],
+  },
 ];
 
 export const NETWORK = listed('network', 'ours', FAULTS);
