@@ -1,6 +1,9 @@
 // Leases that lapse while the cluster has no quorum, on real processes.
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { TestCluster } from './cluster.ts';
+import { endAll } from './processes.ts';
+
+afterAll(endAll);
 
 const ROUNDS = 3;
 const FROZEN_MS = 4_000;
