@@ -150,7 +150,8 @@ function lists(): void {
   for (let at = 0; at < 100_000; at += 1)
     bench.apply({ kind: 'pin', key: { namespace: 'n', model: `m${at % 10}`, lease: `l${at}` }, entity: 'e' });
   note('a page of 1,000 of 100,000 granted leases', ms(bench.time(() => JSON.stringify(bench.state.grants(null, 1_000, 0)))));
-  const pins = bench.state.pins.bind(bench.state) as (scope: null, after: null, limit: number) => unknown;
+  const { state } = bench;
+  const pins = ('pinsPage' in state ? state.pinsPage : (state as StateMachine).pins).bind(state) as (...page: unknown[]) => unknown;
   note('a list or page of 1,000 of the pins on 100,000 leases', ms(bench.time(() => JSON.stringify(pins(null, null, 1_000)))));
 }
 

@@ -2,8 +2,10 @@
 import { PinList, PinPath } from '../contract/claims.ts';
 import { NoBody, ScopePath } from '../contract/shapes.ts';
 import type { Api, ApiReply, ApiRequest, ApiServer } from './api.ts';
+import { readClaimCursor, writeCursor } from './cursors.ts';
 import { allowEmptyBody } from './empty-body.ts';
 import { keyOf, LEASE_URL } from './lease-routes.ts';
+import { readLimit, readText } from './query.ts';
 import { acceptDone, change, read, sendBody } from './reply.ts';
 
 /** Registers the routes of pins. */
@@ -22,7 +24,7 @@ export function pinRoutes(server: ApiServer, api: Api): void {
     });
   });
 
-  const config = { query: ['consistency'] };
+  const config = { query: ['limit', 'after', 'consistency'] };
   server.get('/v1/pins', { schema: { response: { 200: PinList } }, config }, (request, reply) => {
     listPins(api, request, reply, null);
   });
@@ -37,7 +39,11 @@ function listPins(
   reply: ApiReply,
   scope: { readonly namespace: string; readonly model: string } | null,
 ): void {
+  const limit = readLimit(request);
+  const after = readText(request, 'after');
+  const place = after === null ? null : readClaimCursor(after, scope);
   read(api, request, reply, (view) => {
-    sendBody(api.service, reply, 200, { pins: view.state.pins(scope), index: view.index });
+    const { items: pins, next } = view.state.pinsPage(scope, place, limit);
+    sendBody(api.service, reply, 200, next === null ? { pins, index: view.index } : { pins, next: writeCursor(next), index: view.index });
   });
 }

@@ -23,10 +23,16 @@ export function addClusterCommands(program: Command, io: Io, finish: Finish): vo
   pins.action(async (model: string | undefined) => {
     const path = pathOfModel('/v1/pins', model);
     await runSession(io, finish, pins, model ?? 'the pins', async (session) => {
-      const reply = await session.call({ method: 'GET', path, effect: 'none' });
-      const { pins: found } = reply.body as PinList;
+      const found: PinList['pins'] = [];
+      let page: PinList;
+      let after: string | undefined;
+      do {
+        page = (await session.call({ method: 'GET', path, query: { after }, effect: 'none' })).body as PinList;
+        found.push(...page.pins);
+        after = page.next;
+      } while (after !== undefined);
       const rows = found.map((pin) => [`${pin.namespace}/${pin.model}/${pin.lease}`, pin.entities.join(', ')]);
-      session.print(reply.body, rows.length === 0 ? ['nothing is pinned'] : table(['LEASE', 'PINNED BY'], rows));
+      session.print({ pins: found, index: page.index }, rows.length === 0 ? ['nothing is pinned'] : table(['LEASE', 'PINNED BY'], rows));
       return DONE;
     });
   });

@@ -65,6 +65,7 @@ export const PinList = Type.Object({
   pins: Type.Array(
     Type.Object({ namespace: Type.String(), model: Type.String(), lease: Type.String(), entities: Type.Array(Type.String()) }),
   ),
+  next: Type.Optional(Type.String()),
   index: Count,
 });
 /** Static side of {@link PinList}. */

@@ -75,4 +75,4 @@ export const LEASE_KEYS_MAX = 100_000;
 /** Keys that one transaction reads, characters of their values in all, and keys that it deletes by prefixes; more is `413 too-large`. */
 export const TXN_READ_KEYS_MAX = 10_000;
 export const TXN_READ_MAX_CHARACTERS = 4 * 1024 * 1024;
-export const TXN_DELETED_KEYS_MAX = 100_000;
+export const TXN_DELETED_KEYS_MAX = 10_000;

@@ -28,4 +28,4 @@ export const LEASE_KEYS_MAX = 100_000;
 /** Keys that one transaction reads, and characters of their values, in all; and keys that it deletes by prefixes. More is refused as too large. */
 export const TXN_READ_KEYS_MAX = 10_000;
 export const TXN_READ_MAX_CHARACTERS = 4 * 1024 * 1024;
-export const TXN_DELETED_KEYS_MAX = 100_000;
+export const TXN_DELETED_KEYS_MAX = 10_000;

@@ -3,7 +3,7 @@ import { Changes, type Saved } from './changes.ts';
 import { leaseKeyOf, type Scope, scopePrefix } from './lease-key.ts';
 import { LEASE_PINS_MAX, PINNED_LEASES_MAX } from './limits.ts';
 import { OrderedMap } from './ordered-map.ts';
-import type { PinView } from './outcomes.ts';
+import type { Page, PinView } from './outcomes.ts';
 
 /** The pins on one claim's key. */
 export interface PinSet extends Saved {
@@ -13,6 +13,9 @@ export interface PinSet extends Saved {
 }
 
 const none: readonly string[] = [];
+
+/** Entities after which a page of pins ends. */
+const PAGE_ENTITIES_MAX = 5_000;
 
 /** All pins, by claim id. */
 export class Pins {
@@ -82,6 +85,23 @@ export class Pins {
   /** All sets, in order. */
   all(): Iterable<PinSet> {
     return this.#sets.range('', null);
+  }
+
+  /**
+   * The first `limit` pinned leases of a scope after the claim id `after`, in order. A page ends early when it has {@link PAGE_ENTITIES_MAX}
+   * entities. `next` is the claim id after which the next page starts, null on the last page.
+   */
+  page(scope: Scope | null, after: string | null, limit: number): Page<PinView> {
+    const items: PinView[] = [];
+    let entities = 0;
+    let last: string | null = null;
+    for (const set of this.#sets.range(scopePrefix(scope), after)) {
+      if (items.length >= limit || entities >= PAGE_ENTITIES_MAX) return { items, next: last };
+      items.push({ ...leaseKeyOf(set.claimId), entities: set.entities });
+      entities += set.entities.length;
+      last = set.claimId;
+    }
+    return { items, next: null };
   }
 
   /** The pins in a scope, in order, those on keys that nobody holds included. */

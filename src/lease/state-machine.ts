@@ -148,6 +148,11 @@ export class StateMachine {
     return this.#claims.page(scope, after, limit, nowMs);
   }
 
+  /** One page of the pins, in the same order. */
+  pinsPage(scope: Scope | null, after: string | null, limit: number): Page<PinView> {
+    return this.#pins.page(scope, after, limit);
+  }
+
   /** Pins in order of namespace, model and name, those on leases that nobody holds included. */
   pins(scope: Scope | null): readonly PinView[] {
     return this.#pins.views(scope);

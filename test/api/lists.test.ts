@@ -87,6 +87,11 @@ describe('pins', () => {
     const three = { namespace: 'a', model: 'y', lease: '1', entities: ['e'] };
     expect((await call('GET', '/v1/pins')).body).toEqual({ pins: [one, two, three], index: 5 });
     expect((await call('GET', '/v1/pins/a/x')).body).toEqual({ pins: [one, two], index: 5 });
+    const { body: first } = await call('GET', '/v1/pins?limit=2');
+    expect(first).toEqual({ pins: [one, two], next: expect.any(String), index: 5 });
+    expect((await call('GET', `/v1/pins?limit=2&after=${String(first.next)}`)).body).toEqual({ pins: [three], index: 5 });
+    expect((await call('GET', `/v1/pins/a/x?limit=1&after=${String(first.next)}`)).body).toEqual({ pins: [], index: 5 });
+    for (const query of ['limit=0', 'limit=1001', 'after=*']) expect((await call('GET', `/v1/pins?${query}`)).status).toBe(400);
     expect((await call('DELETE', '/v1/leases/a/x/1/pins/e%2Ff')).status).toBe(204);
     expect((await call('DELETE', '/v1/leases/a/x/1/pins/e%2Ff')).status).toBe(204);
     expect((await call('GET', '/v1/pins/a/x')).body.pins).toEqual([two]);

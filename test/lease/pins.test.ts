@@ -103,3 +103,15 @@ test('neither pins nor renewals of pinned claims move the revision', () => {
   log.unpin(redis, 'e1');
   expect(log.state.revision).toBe(1);
 });
+
+test('a page of pins ends by its limit, or early when it has many entities', () => {
+  const log = new Log();
+  for (let lease = 0; lease < 12; lease += 1) {
+    for (let at = 0; at < 1_000; at += 1) log.pin(leaseKey(`l${String(lease).padStart(2, '0')}`), `e${at}`);
+  }
+  const first = log.state.pinsPage(null, null, 1_000);
+  expect(first.items.map(({ lease }) => lease)).toEqual(['l00', 'l01', 'l02', 'l03', 'l04']);
+  const second = log.state.pinsPage(null, first.next, 2);
+  expect(second.items.map(({ lease }) => lease)).toEqual(['l05', 'l06']);
+  expect(log.state.pinsPage(null, log.idOf(leaseKey('l10')), 1_000)).toMatchObject({ items: [{ lease: 'l11' }], next: null });
+});
