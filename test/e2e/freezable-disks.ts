@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const IMAGE_BYTES = 256 << 20;
+/** So small a disk has no room for the usual reserve. */
+export const SMALL_DISK_FLAGS = ['--disk-reserve', '16MiB', '--ballast', '1MiB'];
 /** A frozen file system is thawed after this at the latest, in seconds, whatever has become of the process that froze it. */
 const FREEZE_MAX_S = 120;
 
