@@ -4,7 +4,7 @@
  * Keys and claims of ended leases, and waiters with the same outcome, that one entry processes, in all. One of them costs up to 20 µs.
  * What is left is processed by later entries. The same on every node, because it decides what an entry does.
  */
-export const ENTRY_WORK_MAX = 512;
+export const ENTRY_WORK_MAX = 256;
 
 /** Counts down during each entry. */
 export class EntryBudget {
