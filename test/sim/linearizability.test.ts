@@ -131,6 +131,16 @@ class Told {
     return this;
   }
 
+  /** An attempt that gets a replayed outcome, first decided at index `replayed`. */
+  replay(command: BareCommand, from: number, to: number, answer: Outcome, requestKey: string, replayed: number): this {
+    this.#nextId += 1;
+    const base = { id: this.#nextId, client: 'c', node: 1, command, wanted: command, text: canonical(command), tag: null, waitMs: null };
+    const call: Call = { ...base, requestKey, beganMs: from, firstBeganMs: from, floor: 0, settled: null };
+    this.#history.observe({ kind: 'call-began', call }, from);
+    this.#history.observe({ kind: 'call-ended', call, settled: { kind: 'applied', index: from, outcome: answer, replayed } }, to);
+    return this;
+  }
+
   read(
     from: number,
     to: number,
@@ -182,6 +192,27 @@ const granted = (id: string, ttlMs: number): Outcome => ({
   grant: { id, ttlMs, remainingMs: ttlMs, keyCount: 0, claimCount: 0, attachedIndex: 0 },
 });
 const lease = `lease ${keyName(LEASE)}`;
+
+describe('a history of grants under one idempotency key', () => {
+  const anyGrant: BareCommand = { kind: 'grant', id: null, ttlMs: 1_000 };
+  const how: How = { waitMs: null, requestKey: 'r1' };
+
+  test('has an order when only the replayed outcome of an unanswered grant names the lease', () => {
+    const told = new Told()
+      .call(anyGrant, 0, 10, 'unknown', how)
+      .replay(anyGrant, 20, 30, granted('5', 1_000), 'r1', 5)
+      .replay(anyGrant, 40, 50, granted('5', 1_000), 'r1', 5);
+    expect(told.disorders()).toEqual([]);
+  });
+
+  test('has none when the replayed outcome names a lease that was revoked', () => {
+    const told = new Told()
+      .call(anyGrant, 0, 10, granted('5', 1_000), how)
+      .call({ kind: 'revoke', id: '5' }, 20, 30)
+      .replay(anyGrant, 40, 50, granted('5', 1_000), 'r1', 5);
+    expect(told.disorders()).toEqual(['granted lease 5']);
+  });
+});
 
 describe('a history of claims', () => {
   test('has an order when a lease is claimed, denied, released and claimed again', () => {

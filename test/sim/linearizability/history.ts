@@ -161,7 +161,11 @@ export class History {
     if (outcome.kind === 'claim' && outcome.claim.session === null && outcome.claim.remainingMs !== null)
       this.#endings.promise(leases.tenureName(keyName(outcome.claim), outcome.claim.fence), beganMs, outcome.claim.remainingMs);
     if (outcome.kind === 'grant') {
-      this.#grant(outcome.grant.id, span, seenAlive);
+      if (command.kind === 'grant' && request.answer === null) {
+        // Only this answer names the lease that an earlier attempt was granted.
+        this.#grant(outcome.grant.id, { ...span, calledMs: request.call.firstBeganMs }, granted);
+        request.answer = describeAnswer(settled, false);
+      } else this.#grant(outcome.grant.id, span, seenAlive);
       this.#endings.promise(outcome.grant.id, beganMs, outcome.grant.remainingMs);
     }
     if (outcome.kind !== 'refused') return;
