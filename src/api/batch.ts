@@ -40,6 +40,7 @@ class Batch {
   readonly #ops: readonly BatchOp[];
   readonly #done: (answers: readonly Answer[]) => void;
   readonly #answers: Answer[];
+  readonly #inOrder: boolean;
   #unanswered: number;
   /** The operation that comes next. */
   #next = 0;
@@ -53,6 +54,7 @@ class Batch {
     this.#done = done;
     this.#answers = new Array<Answer>(ops.length);
     this.#unanswered = ops.length;
+    this.#inOrder = !areIndependentClaims(ops);
   }
 
   run(): void {
@@ -85,11 +87,12 @@ class Batch {
   #submit(place: number, { command, accept }: Change): void {
     const underWay: UnderWay = { place, checks: [] };
     this.#underWay.add(underWay);
-    this.#service.submit(once(keyOfOperation(this.#requestKey, place), command), (settled) => {
+    const settle = (settled: Settled): void => {
       this.#underWay.delete(underWay);
       this.#look(underWay.checks, settled);
       this.#answer(place, settledAnswer(settled, accept));
-    });
+    };
+    this.#service.submit(once(keyOfOperation(this.#requestKey, place), command), settle, this.#inOrder);
   }
 
   /**
@@ -130,4 +133,21 @@ class Batch {
     this.#unanswered--;
     if (this.#unanswered === 0) this.#done(this.#answers);
   }
+}
+
+/**
+ * Whether the operations are claims of different leases and nothing else: then none can change what another is told, and each may be denied by
+ * a read. In any other batch, one that is denied later than those after it are applied would be out of order.
+ */
+function areIndependentClaims(ops: readonly BatchOp[]): boolean {
+  const leases = new Set<string>();
+  let claims = 0;
+  for (const op of ops) {
+    if (op.kind === 'refused') continue;
+    if (op.kind !== 'change' || (op.change.command.kind !== 'claim' && op.change.command.kind !== 'claim-session')) return false;
+    const { namespace, model, lease } = op.change.command.key;
+    leases.add(`${namespace}\0${model}\0${lease}`);
+    claims += 1;
+  }
+  return leases.size === claims;
 }

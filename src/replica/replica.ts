@@ -211,12 +211,12 @@ export class Replica implements Service {
     return this.#loop.applier.index;
   }
 
-  submit(command: Command, settle: (settled: Settled) => void): void {
+  submit(command: Command, settle: (settled: Settled) => void, inOrder = false): void {
     // A node that stops still tells the log who leaves the queue.
     const isOpen = this.#phase === 'running' || (this.#phase === 'stopping' && command.kind === 'leave');
     if (!isOpen) settle({ kind: 'failed', failure: this.#notRunning() });
-    else if (!this.#requests.admits(command, this.#limits)) settle({ kind: 'failed', failure: OVERLOADED });
-    else this.#add(command, false, settle);
+    else if (!this.#requests.admits(command, this.#limits, this.#waiting.denials.count)) settle({ kind: 'failed', failure: OVERLOADED });
+    else if (inOrder || !this.#waiting.denials.take(command, settle)) this.#add(command, false, settle);
   }
 
   claimInTurn(...asked: Parameters<Service['claimInTurn']>): (failure: Failure | null) => void {

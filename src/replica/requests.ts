@@ -49,13 +49,14 @@ export class Requests {
     return this.#pendingBytes;
   }
 
-  /** Whether there is room for the request. Its size counts only once it was encoded. */
+  /** Whether there is room for the request beside `others` that wait elsewhere. Its size counts only once it was encoded. */
   admits(
     command: Command,
     { maxPendingRequests, maxPendingBytes }: Pick<ReplicaLimits, 'maxPendingRequests' | 'maxPendingBytes'>,
+    others = 0,
   ): boolean {
     const isFirst = isPreferred(command);
-    return isAdmitted(isFirst, this.count, maxPendingRequests) && isAdmitted(isFirst, this.#pendingBytes, maxPendingBytes);
+    return isAdmitted(isFirst, this.count + others, maxPendingRequests) && isAdmitted(isFirst, this.#pendingBytes, maxPendingBytes);
   }
 
   /** How many were taken since the start; one that is tried again in a later term counts again. */

@@ -137,8 +137,12 @@ export interface Service {
   /** Conditions of this node that an operator must know about. Their owners set and clear them here. */
   readonly alarms: Alarms;
 
-  /** Carries out a command, here or by the leader. `settle` is called exactly once, possibly during the call. */
-  submit(command: Command, settle: (settled: Settled) => void): void;
+  /**
+   * Carries out a command, here or by the leader. `settle` is called exactly once, possibly during the call. A claim of a lease that
+   * another holder has is denied by a linearizable read, without a log entry. `inOrder`: not so, but applied in order with the other
+   * commands that are submitted with it.
+   */
+  submit(command: Command, settle: (settled: Settled) => void, inOrder?: boolean): void;
   /**
    * A claim that queues for up to `waitMs` (milliseconds, from 1 on) when somebody else holds the lease, first come first served in the
    * whole cluster. `settle` is called at most once, possibly during the call: granted, refused (claim-denied when the time is up) or failed.

@@ -7,6 +7,7 @@ import type { StateMachine } from '../lease/state-machine.ts';
 import type { Life } from '../lease/waiters.ts';
 import type { Index } from '../raft/types.ts';
 import { ClaimWaits } from './claim-waits.ts';
+import { Denials } from './denials.ts';
 import { LostWaiters, type LostWaitersHost } from './lost-waiters.ts';
 import type { Failure, Service } from './service.ts';
 import { Sweeper } from './sweeper.ts';
@@ -18,6 +19,7 @@ const MAX_REST_MS = 100;
 export class Waiting {
   readonly vacancies = new Vacancies();
   readonly claims: ClaimWaits;
+  readonly denials: Denials;
   readonly #lost: LostWaiters;
   readonly #sweeper: Sweeper;
 
@@ -28,10 +30,11 @@ export class Waiting {
   constructor(
     clock: Clock,
     life: Life,
-    replica: Pick<Service, 'submit' | 'term'> & { readonly state: StateMachine },
+    replica: Pick<Service, 'read' | 'submit' | 'term'> & { readonly state: StateMachine },
     judge: Pick<LostWaitersHost, 'lessor' | 'view' | 'propose'>,
     silentTicksMax: number,
   ) {
+    this.denials = new Denials(replica);
     this.claims = new ClaimWaits({ clock, life, submit: (command, settle) => replica.submit(command, settle) });
     const state = (): StateMachine => replica.state;
     this.#lost = new LostWaiters({ life, state, ...judge }, silentTicksMax);

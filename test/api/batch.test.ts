@@ -1,5 +1,6 @@
 // POST /v1/batch: many operations in one request, each with the outcome that it would have had alone, in order.
 import { describe, expect, test } from 'vitest';
+import type { Service } from '../../src/replica/service.ts';
 import { type Harness, start } from './harness.ts';
 
 const LEASE = { namespace: 'ns', model: 'm', lease: 'l' };
@@ -19,6 +20,31 @@ async function batch(harness: Harness, ops: unknown): Promise<Result[]> {
 function claim(holder: string, lease = 'l'): unknown {
   return { claim: { ...LEASE, lease, holder, durationMs: 1000 } };
 }
+
+describe('a batch may have claims denied by a read', () => {
+  const release = (holder: string, lease = 'l'): unknown => ({ release: { ...LEASE, lease, holder } });
+  const bad = { claim: { ...LEASE, holder: 'b' } };
+
+  test.each([
+    ['of different leases and nothing else', [claim('b'), claim('b', 'k'), bad], {}, false],
+    ['but not of one lease twice', [claim('b'), claim('c')], {}, true],
+    ['but not beside a release', [release('a'), claim('b')], {}, true],
+    ['but not before one', [claim('b'), release('a')], {}, true],
+    ['but not beside a check', [claim('b'), { check: { ...LEASE, holder: 'b' } }], {}, true],
+    ['but not beside a write', [claim('b'), { put: { key: 'k', value: 'v' } }], {}, true],
+  ])('%s', async (_title, ops, headers, inOrder) => {
+    const harness = start();
+    const asked: unknown[] = [];
+    const service: Service = harness.service;
+    const submit = service.submit.bind(service);
+    service.submit = (command, settle, ordered) => {
+      asked.push(ordered);
+      submit(command, settle);
+    };
+    await harness.call('POST', '/v1/batch', { body: { ops }, headers });
+    expect(new Set(asked)).toEqual(new Set([inOrder]));
+  });
+});
 
 describe('a batch', () => {
   test('carries out every kind of operation, with the bodies of the single calls', async () => {

@@ -175,9 +175,9 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'a gated write is checked when it is received, and no more when it is applied',
     file: 'replica/replica.ts',
-    find: 'else this.#add(command, false, settle);',
+    find: 'else if (inOrder || !this.#waiting.denials.take(command, settle)) this.#add(command, false, settle);',
     replace:
-      "else if (command.kind === 'put' && command.assert.every((one) => this.state.claim(one, 0)?.fence === one.fence)) this.#add({ ...command, assert: [] }, false, settle);\n    else this.#add(command, false, settle);",
+      "else if (command.kind === 'put' && command.assert.every((one) => this.state.claim(one, 0)?.fence === one.fence)) this.#add({ ...command, assert: [] }, false, settle);\n    else if (inOrder || !this.#waiting.denials.take(command, settle)) this.#add(command, false, settle);",
     suites: [SIM],
   },
   {
@@ -249,6 +249,27 @@ const FAULTS: readonly Fault[] = [
     find: 'else others.sequences.push(sequence);\n      return false;',
     replace: 'else others.sequences.push(sequence);\n      return true;',
     suites: [ROOM],
+  },
+  {
+    title: 'a claim is denied by a look at the own state, without a barrier',
+    file: 'replica/denials.ts',
+    find: "read('linearizable', ",
+    replace: "read('stale', ",
+    suites: ['replica/denials.test.ts', SIM],
+  },
+  {
+    title: 'a claim whose lease became free before the barrier is not carried out',
+    file: 'replica/denials.ts',
+    find: 'if (outcome === null) this.#replica.submit(command, settle, true);',
+    replace: 'if (outcome === null) settle({ kind: "failed", failure: { definite: true, code: "no-leader", detail: "" } });',
+    suites: ['replica/denials.test.ts'],
+  },
+  {
+    title: 'a claim behind a release in one batch is denied by a read',
+    file: 'api/batch.ts',
+    find: 'this.#inOrder = !areIndependentClaims(ops);',
+    replace: 'this.#inOrder = areIndependentClaims(ops);',
+    suites: ['api/batch.test.ts'],
   },
 ];
 

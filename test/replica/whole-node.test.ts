@@ -120,3 +120,41 @@ test('claims that wait at living nodes keep their order when the leader dies, an
   expect(told).toEqual(['first claim', 'second claim', 'third claim', 'fourth claim']);
   calm.in(a, (replica) => expect([replica.state.waiting, replica.state.claim(key, 0)]).toEqual([0, null]));
 });
+
+test('a thousand denied claims at each node leave the log as it is; behind an acknowledged release the next claim is granted everywhere', () => {
+  const calm = new Calm([1, 2, 3]);
+  const leader = calm.leader();
+  const settled: Settled[] = [];
+  const submit = (node: number, command: Command, inOrder?: boolean): void =>
+    calm.in(node, (replica) => replica.submit(command, (each) => settled.push(each), inOrder));
+  const lastIndex = (): number => {
+    let index = 0;
+    calm.in(leader, (replica) => {
+      index = replica.status().commitIndex;
+    });
+    return index;
+  };
+  submit(leader, { ...claim('l'), durationMs: 600_000 } as Command);
+  calm.pass(500);
+  settled.length = 0;
+  const before = lastIndex();
+  for (const node of calm.cluster.ids) for (let at = 0; at < 1_000; at += 1) submit(node, { ...claim('l'), holder: `h${at}` } as Command);
+  calm.pass(500);
+  expect(settled.length).toBe(3_000);
+  for (const each of settled) expect(each).toMatchObject({ index: before, outcome: { refusal: { code: 'claim-denied', holder: 'h' } } });
+  expect(lastIndex()).toBe(before);
+  // One that must be in order with others, as in a batch, has an entry.
+  submit(leader, { ...claim('l'), holder: 'x' } as Command, true);
+  calm.pass(500);
+  expect(lastIndex()).toBe(before + 1);
+  let holder = 'h';
+  for (const node of calm.cluster.ids) {
+    settled.length = 0;
+    submit(leader, { kind: 'release', key: { namespace: 'ns', model: 'm', lease: 'l' }, holder, fence: null });
+    while (settled.length === 0) calm.pass(1);
+    holder = `by-${node}`;
+    submit(node, { ...claim('l'), holder, durationMs: 600_000 } as Command);
+    calm.pass(500);
+    expect(settled[1]).toMatchObject({ outcome: { kind: 'claim', created: true } });
+  }
+});
