@@ -1,6 +1,6 @@
 // What waits on the leader to be proposed with the next group commit: its own requests and those that followers passed on.
 import type { NodeId } from '../raft/types.ts';
-import { open } from './envelope.ts';
+import { type OpenedEnvelope, open } from './envelope.ts';
 import { isAdmitted } from './lanes.ts';
 
 /**
@@ -13,8 +13,11 @@ export class Inbox {
   readonly #isPreferred: (command: Uint8Array) => boolean;
   #waiting: Uint8Array[] = [];
   #bytes = 0;
-  /** Last sequence taken from each (node, incarnation) in this term. */
-  readonly #taken = new Map<string, number>();
+  /**
+   * For each node its latest incarnation in this term, and the last sequence taken from it. Earlier incarnations have ended, so nobody
+   * waits for their requests; and the map has one entry per member, whatever incarnations a member claims to have.
+   */
+  readonly #taken = new Map<NodeId, { incarnation: number; sequence: number }>();
 
   /** `isPreferred` gets the encoded command of a request when there is little room. */
   constructor(maxRequests: number, maxBytes: number, isPreferred: (command: Uint8Array) => boolean) {
@@ -33,9 +36,7 @@ export class Inbox {
     for (const envelope of envelopes) {
       const header = open(envelope);
       if (header === null || header.node !== from) continue;
-      const life = `${header.node}/${header.incarnation}`;
-      if (header.sequence <= (this.#taken.get(life) ?? 0)) continue;
-      this.#taken.set(life, header.sequence);
+      if (!this.#isNew(header)) continue;
       if (!this.#hasRoom(header.command)) {
         refused.push(header.sequence);
         continue;
@@ -68,6 +69,15 @@ export class Inbox {
     this.#waiting = [];
     this.#bytes = 0;
     this.#taken.clear();
+  }
+
+  /** Whether the request is later than all that were taken from its node; records it. */
+  #isNew({ node, incarnation, sequence }: OpenedEnvelope): boolean {
+    const taken = this.#taken.get(node) ?? { incarnation, sequence: 0 };
+    // NaN is not later than anything.
+    const isLater = incarnation > taken.incarnation ? sequence > 0 : incarnation === taken.incarnation && sequence > taken.sequence;
+    if (isLater) this.#taken.set(node, { incarnation, sequence });
+    return isLater;
   }
 
   #hasRoom(command: Uint8Array): boolean {

@@ -98,8 +98,15 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'what a follower passes on again over a new connection is proposed twice',
     file: 'replica/inbox.ts',
-    find: 'if (header.sequence <= (this.#taken.get(life) ?? 0)) continue;',
+    find: 'if (!this.#isNew(header)) continue;',
     replace: '',
+    suites: [INBOX],
+  },
+  {
+    title: 'an earlier incarnation of a node replaces the later one in the inbox',
+    file: 'replica/inbox.ts',
+    find: 'incarnation > taken.incarnation ? sequence > 0',
+    replace: 'incarnation !== taken.incarnation ? sequence > 0',
     suites: [INBOX],
   },
   {

@@ -23,6 +23,19 @@ test('a restarted node counts anew, and nobody speaks for another', () => {
   expect(inbox.take(10, 1e6)).toHaveLength(3);
 });
 
+test('an earlier incarnation of a node is not taken after a later one, so that one entry per node is kept', () => {
+  const inbox = new Inbox(100_000, 1e9, () => false);
+  inbox.add(2, [request(7, 2, 3)]);
+  inbox.add(2, [request(8, 2, 2), request(1, 2, 1), request(7, 2, 3), request(8, 2, 3), request(1, 2, 4)]);
+  inbox.add(3, [request(Number.NaN, 3, 9), request(1, 3, 1)]);
+  expect(inbox.take(10, 1e6).map((envelope) => [open(envelope)?.node, open(envelope)?.incarnation, open(envelope)?.sequence])).toEqual([
+    [2, 3, 7],
+    [2, 3, 8],
+    [2, 4, 1],
+    [3, 1, 1],
+  ]);
+});
+
 test('in a new leadership the same numbers are taken again', () => {
   const inbox = new Inbox(10, 1e6, () => false);
   inbox.add(2, [request(1)]);
