@@ -13,6 +13,7 @@ import { openLogStore } from './io/log-store.ts';
 import { LoopDelay } from './io/loop-delay.ts';
 import { realRandom } from './io/random.ts';
 import { checkStartSpace, RealRoomProbe, type RoomProbeOptions } from './io/room-probe.ts';
+import { silenceMaxMs } from './io/silence.ts';
 import { openTransport } from './io/transport.ts';
 import { TRANSPORT_LIMITS } from './io/transport-limits.ts';
 import { type Embedded, embed } from './library/embedded.ts';
@@ -76,7 +77,7 @@ export async function startNode(
       clock: realClock,
       random: realRandom(),
       codec,
-      limits: { silenceMaxMs: Math.max(TRANSPORT_LIMITS.silenceMaxMs, 4 * config.electionTimeoutMs) },
+      limits: { silenceMaxMs: silenceMaxMs(TRANSPORT_LIMITS.silenceMaxMs, config.electionTimeoutMs) },
     });
     opened.push(() => settled((done) => transport.close(() => done())));
 

@@ -1,6 +1,7 @@
 // One connection: frames in, a bounded queue of frames out. It dies at the first oddity and takes its queue with it.
 import type { Socket } from 'node:net';
 import { FrameError, FrameReader } from './frame.ts';
+import { Silence } from './silence.ts';
 import type { TransportCounters, TransportLimits } from './transport-limits.ts';
 import type { FramePieces } from './wire.ts';
 
@@ -46,9 +47,7 @@ export class Link {
   /** Sweeps since anything was written while something waits, and since the unfinished frame began. */
   #stuckSweeps = 0;
   #partialSweeps = 0;
-  /** Whether a byte was received since the last sweep, and sweeps since one was. */
-  #received = true;
-  #silentSweeps = 0;
+  readonly #silence = new Silence();
 
   /** `greetingMaxBytes` bounds the frames until {@link Link.trust}. */
   constructor(socket: Socket, greetingMaxBytes: number, limits: TransportLimits, counters: TransportCounters) {
@@ -123,25 +122,23 @@ export class Link {
   }
 
   /**
-   * To be called every `sweepMs`: closes a connection that is stuck, whose frame does not end, or that is silent. A half-open connection
-   * would otherwise last until the system gives up its retransmissions. Sweeps are counted rather than time, so that a pause of this
-   * process does not count as silence of the other side.
+   * To be called every `sweepMs`: closes a connection that is stuck, whose frame does not end, or that is silent. Sweeps are counted
+   * rather than time, as in `silence.ts`.
    */
   sweep(sweepMs: number): void {
     this.#stuckSweeps = this.#writesPending > 0 ? this.#stuckSweeps + 1 : 0;
     this.#partialSweeps = this.#reader.unfinished ? this.#partialSweeps + 1 : 0;
-    this.#silentSweeps = this.#received ? 0 : this.#silentSweeps + 1;
-    this.#received = false;
-    const { stuckMaxMs, partialFrameMaxMs, silenceMaxMs } = this.#limits;
+    const isSilent = this.#silence.sweep(sweepMs, this.#limits.silenceMaxMs);
+    const { stuckMaxMs, partialFrameMaxMs } = this.#limits;
     const isOverdue = this.#stuckSweeps * sweepMs > stuckMaxMs || this.#partialSweeps * sweepMs > partialFrameMaxMs;
-    if (!isOverdue && this.#silentSweeps * sweepMs < silenceMaxMs) return;
+    if (!isOverdue && !isSilent) return;
     this.#counters.timedOut++;
     this.close();
   }
 
   readonly #read = (chunk: Buffer): void => {
     if (this.closed) return;
-    this.#received = true;
+    this.#silence.end();
     try {
       this.#reader.push(chunk, this.#deliver);
     } catch (error) {

@@ -8,6 +8,7 @@ import { type Address, addressOf } from '../config.ts';
 import type { Cancel, Clock, Codec, MemberAddress, PeerFrame, PeerInfo, Random, Transport, TransportEvents } from '../env.ts';
 import type { NodeId } from '../raft/types.ts';
 import { PeerNames } from './peer-names.ts';
+import { sweepIntervalMs } from './silence.ts';
 import { Greeting, type GreetingOwner, type House } from './transport-greeting.ts';
 import { GREETING_MAX_BYTES, type Hello, type Refusal } from './transport-hello.ts';
 import { newCounters, TRANSPORT_LIMITS, type TransportCounters, type TransportLimits } from './transport-limits.ts';
@@ -269,7 +270,7 @@ class Sockets implements TcpTransport, GreetingOwner {
 
   #sweepLater(): void {
     const { clock, limits } = this.#house;
-    const sweepMs = Math.ceil(Math.min(limits.silenceMaxMs / 10, limits.stuckMaxMs / 5, limits.partialFrameMaxMs / 5));
+    const sweepMs = sweepIntervalMs(limits);
     this.#stopSweeping = clock.after(sweepMs, () => {
       for (const link of [...this.#links]) link.sweep(sweepMs);
       this.#sweepLater();

@@ -10,13 +10,13 @@ const FAULTS: readonly Fault[] = [
     // P17 of the operations contract.
     title: 'a link without a received byte is kept',
     file: 'io/transport-link.ts',
-    find: 'if (!isOverdue && this.#silentSweeps * sweepMs < silenceMaxMs) return;',
+    find: 'if (!isOverdue && !isSilent) return;',
     replace: 'if (!isOverdue) return;',
     suites: [SILENCE],
   },
   {
     title: 'received bytes do not end a silence',
-    file: 'io/transport-link.ts',
+    file: 'io/silence.ts',
     find: 'this.#received ? 0 : this.#silentSweeps + 1',
     replace: 'this.#silentSweeps + 1',
     suites: [SILENCE],

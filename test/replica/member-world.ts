@@ -116,7 +116,7 @@ export class MemberWorld {
     const observer = { appending: () => {}, savingState: () => {} };
     const store = new SimLogStore(node.disk, this.#scheduler, process, random, { ...CALM_DISK }, observer, (recovered) => recovered);
     const self = { node: node.number, name, http: `${name}:http`, disk: node.diskName };
-    const transport = new SimTransport(self, new Map(), this.#network, process, () => {});
+    const transport = new SimTransport(self, new Map(), this.#network, process, 500, () => {});
     const clock = new SimClock(this.#scheduler, process, random, { zeroMs: 0, rate: 1, latenessMs: 0 });
     process.call(() => {
       const replica = new Replica(

@@ -197,7 +197,7 @@ export class Cluster {
     this.#host.envFault?.reopened?.(node.disk);
     const store = this.#open(node, process, random);
     if (store === null) return;
-    const transport = new SimTransport(self, node.peerDisks, this.network, process, (from, frame) =>
+    const transport = new SimTransport(self, node.peerDisks, this.network, process, this.#plan.electionTimeoutMs, (from, frame) =>
       this.#tell(name, `gets ${describeFrame(frame)} from n${from}`, 'detail'),
     );
     const clock = new SimClock(this.#scheduler, process, random, this.#plan.clocks[id - 1] ?? STEADY_CLOCK);

@@ -29,6 +29,8 @@ export function convergence(world: Convergence): void {
   const boundMs = ELECTIONS_MOST * 2 * plan.electionTimeoutMs;
   const healedMs = scheduler.nowMs;
   // While the clients go on: somebody leads, and their calls are applied.
+  if (plan.faults.includes('silent-links'))
+    until(world, SILENCE_BOUND_MS, 'no call is applied, with links that were silent', () => workload.lastAppliedMs > healedMs);
   until(world, boundMs, 'no leader', () => cluster.leader !== null);
   until(world, boundMs + CALL_BOUND_MS, 'no call is applied', () => workload.lastAppliedMs > healedMs);
   settleMembers(world, boundMs + CALL_BOUND_MS);
@@ -159,6 +161,8 @@ function fail(what: string): never {
 /** RELIABILITY 6, I14: a leader within so many election timeouts, an overdue lease gone within two; each of them up to twice the configured one. */
 const ELECTIONS_MOST = 10;
 const CALL_BOUND_MS = 6_000;
+/** Links that deliver nothing are closed and made again, and a leader is elected over them. */
+const SILENCE_BOUND_MS = 5_000;
 /** A state image whose answer was lost is sent again only after a while. */
 const IMAGE_BOUND_MS = 6_000;
 const AFTER_MS = 300;

@@ -44,6 +44,7 @@ export class Nemesis {
     this.#cluster.keepUp = true;
     Object.assign(network.mood, CALM_NETWORK);
     network.unblockAll();
+    network.fillHoles();
     for (const id of this.#cluster.ids) {
       Object.assign(this.#cluster.mood(id), CALM_DISK);
       this.#cluster.disk(id).isFull = false;
@@ -118,6 +119,9 @@ export class Nemesis {
         mood.hangsUntilMs = Math.min(this.#scheduler.nowMs + this.#random.pick([300, 1_500, 4_000]), this.#plan.faultsMs);
         return;
       }
+      case 'silent-links':
+        this.#silence(this.#random.chance(0.5) ? (leader ?? victim) : victim, ids);
+        return;
       case 'failing-disk':
         Object.assign(this.#cluster.mood(victim), { writesBeforeFailure: this.#random.below(10), failure: 'EIO' });
         this.#later(500, 2_000, () => this.#cluster.start(victim));
@@ -252,6 +256,21 @@ export class Nemesis {
         network.unblock(other, one);
       }
     });
+  }
+
+  /** Connections of a node stay up and deliver nothing; some until well after everything else has been healed. */
+  #silence(id: NodeId, ids: readonly NodeId[]): void {
+    const { network } = this.#cluster;
+    const isAll = this.#random.chance(0.5);
+    const way = this.#random.pick(['both', 'both', 'out', 'in'] as const);
+    const isHole = this.#random.chance(0.5);
+    for (const other of ids) {
+      if (other === id || !(isAll || this.#random.chance(0.5))) continue;
+      if (way !== 'in') network.swallow(id, other, isHole);
+      if (way !== 'out') network.swallow(other, id, isHole);
+    }
+    // Holes end together: those of other strikes, too, which are drawn often enough.
+    if (isHole) this.#later(200, 6_000, () => network.fillHoles());
   }
 
   /** Does something at a drawn time, unless everything has been healed before. */

@@ -49,6 +49,10 @@ interface Direction {
   readonly from: NodeId;
   readonly to: NodeId;
   blocked: boolean;
+  /** No connection can be made, as nothing arrives. */
+  isHole: boolean;
+  /** What a connection of this epoch is given never arrives. */
+  deadEpoch: number;
   /** Held back while the direction is blocked, in order. */
   held: { readonly epoch: number; readonly frame: PeerFrame }[];
   inFlight: number;
@@ -126,6 +130,35 @@ export class Network {
     for (const direction of this.#directions.values()) if (direction.blocked) this.unblock(direction.from, direction.to);
   }
 
+  /**
+   * The connection of now stays up and delivers nothing from one node to another any more, for as long as it stands: after a long outage
+   * TCP tries again only minutes later. `isHole`: until {@link Network.fillHoles} no new connection can be made either.
+   */
+  swallow(from: NodeId, to: NodeId, isHole: boolean): void {
+    const direction = this.#direction(from, to);
+    if (direction.link.epoch !== 0) direction.deadEpoch = direction.link.epoch;
+    if (isHole) direction.isHole = true;
+  }
+
+  /** New connections can be made; the old ones stay as they are. */
+  fillHoles(): void {
+    for (const direction of this.#directions.values()) {
+      if (!direction.isHole) continue;
+      direction.isHole = false;
+      this.#dial(direction.from, direction.to);
+    }
+  }
+
+  /** One end has closed the connection, and has noted that itself; the other one hears of it only if anything still arrives there. */
+  hangUp(one: NodeId, other: NodeId, epoch: number): void {
+    const link = this.#link(one, other);
+    if (link.epoch === epoch) {
+      link.epoch = 0;
+      this.#tellEnd(other, one, epoch, NOTICE_MOST_MS, false);
+    }
+    this.#dial(one, other);
+  }
+
   /** Breaks the connection between two nodes, as a reset or a timeout does; each end notices on its own. */
   reset(one: NodeId, other: NodeId): void {
     this.#break(one, other, NOTICE_MOST_MS);
@@ -137,7 +170,7 @@ export class Network {
     this.#observer.sent(from, to, frame, accepted);
     if (!accepted) return false;
     // The connection is broken and its end has not been noticed here.
-    if (direction.link.epoch !== epoch) return true;
+    if (direction.link.epoch !== epoch || direction.deadEpoch === epoch) return true;
     const copy = copyFrame(frame);
     if (copy.kind === 'raft') {
       if (this.#random.chance(this.mood.replay) && direction.old.length > 0) this.#replay(direction);
@@ -163,6 +196,7 @@ export class Network {
     direction.inFlight += 1;
     this.#scheduler.after(inOrderMs - this.#scheduler.nowMs, () => {
       direction.inFlight -= 1;
+      if (direction.deadEpoch === epoch) return;
       if (direction.blocked) direction.held.push({ epoch, frame });
       else this.#endpoints.get(direction.to)?.frame(direction.from, epoch, frame);
     });
@@ -171,7 +205,8 @@ export class Network {
   #replay(direction: Direction): void {
     const frame = this.#random.pick(direction.old);
     this.#scheduler.after(this.#delayMs() + this.#random.between(0, REORDER_MOST_MS), () => {
-      if (!direction.blocked) this.#endpoints.get(direction.to)?.frame(direction.from, null, frame);
+      if (direction.blocked || direction.isHole || direction.deadEpoch === direction.link.epoch) return;
+      this.#endpoints.get(direction.to)?.frame(direction.from, null, frame);
     });
   }
 
@@ -196,7 +231,7 @@ export class Network {
         for (const tell of refusals) this.#scheduler.after(this.#delayMs(), tell);
         return;
       }
-      if (this.#direction(one, other).blocked || this.#direction(other, one).blocked) return;
+      if (!isOpen(this.#direction(one, other)) || !isOpen(this.#direction(other, one))) return;
       this.#epoch += 1;
       link.epoch = this.#epoch;
       // Frames of the new connection travel only behind the greeting, which is what `up` tells.
@@ -221,15 +256,22 @@ export class Network {
         [one, other],
         [other, one],
       ] as const) {
-        const endpoint = this.#endpoints.get(end);
-        const incoming = this.#direction(peer, end);
-        incoming.held = [];
-        // Either what is under way still arrives before the end is noticed, or the end overtakes it.
-        const orderly = this.#random.chance(0.5) || isOrderly ? Math.max(0, incoming.lastArrivalMs - this.#scheduler.nowMs) : 0;
-        this.#scheduler.after(orderly + this.#random.between(0, noticeMostMs), () => endpoint?.down(peer, epoch));
+        this.#tellEnd(end, peer, epoch, noticeMostMs, isOrderly);
       }
     }
     this.#dial(one, other);
+  }
+
+  /** One end notices that the connection is broken, unless nothing arrives there: it has to find out by itself then. */
+  #tellEnd(end: NodeId, peer: NodeId, epoch: number, noticeMostMs: number, isOrderly: boolean): void {
+    const endpoint = this.#endpoints.get(end);
+    const incoming = this.#direction(peer, end);
+    incoming.held = [];
+    // Either what is under way still arrives before the end is noticed, or the end overtakes it.
+    const orderly = this.#random.chance(0.5) || isOrderly ? Math.max(0, incoming.lastArrivalMs - this.#scheduler.nowMs) : 0;
+    const noticeMs = orderly + this.#random.between(0, noticeMostMs);
+    if (incoming.isHole || incoming.deadEpoch === epoch) return;
+    this.#scheduler.after(noticeMs, () => endpoint?.down(peer, epoch));
   }
 
   #link(one: NodeId, other: NodeId): Link {
@@ -246,7 +288,18 @@ export class Network {
     const name = pairNumber(from, to);
     let direction = this.#directions.get(name);
     if (direction === undefined) {
-      direction = { link: this.#link(from, to), from, to, blocked: false, held: [], inFlight: 0, lastArrivalMs: 0, old: [] };
+      direction = {
+        link: this.#link(from, to),
+        from,
+        to,
+        blocked: false,
+        isHole: false,
+        deadEpoch: -1,
+        held: [],
+        inFlight: 0,
+        lastArrivalMs: 0,
+        old: [],
+      };
       this.#directions.set(name, direction);
     }
     return direction;
@@ -255,6 +308,11 @@ export class Network {
   #delayMs(): number {
     return this.#random.between(this.mood.leastMs, this.mood.mostMs);
   }
+}
+
+/** Whether a connection can be made, as far as this direction goes. */
+function isOpen({ blocked, isHole }: Direction): boolean {
+  return !blocked && !isHole;
 }
 
 const DIAL_MOST_MS = 60;

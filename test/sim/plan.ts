@@ -33,6 +33,7 @@ export const FAULTS = [
   'replace-member',
   'wipe-member',
   'hung-disk',
+  'silent-links',
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];
@@ -40,7 +41,9 @@ export type Fault = (typeof FAULTS)[number];
 /** Only in some runs, as they change all that follows. */
 const MEMBER_FAULTS: readonly Fault[] = ['add-member', 'remove-member', 'remove-leader', 'replace-member', 'wipe-member'];
 /** Drawn after all others, so that runs found without them stay as they were. */
-const LATE_FAULTS: readonly Fault[] = ['hung-disk'];
+const LATE_FAULTS: readonly Fault[] = ['hung-disk', 'silent-links'];
+/** Of twenty, and none that a seed of seeds.txt draws. */
+const SILENT_DRAWS: readonly number[] = [0, 1, 3, 6, 7, 9];
 /** Nodes that a run can come to have; further ones keep perfect time. */
 const CLOCKS = 12;
 
@@ -135,7 +138,9 @@ export function drawPlan(random: SeededRandom): Plan {
 }
 
 function withLateFaults(random: SeededRandom, plan: Plan): Plan {
-  return { ...plan, faults: [...plan.faults, ...LATE_FAULTS.filter(() => random.chance(0.35))] };
+  const late = ['hung-disk' as const].filter(() => random.chance(0.35));
+  const silent: readonly Fault[] = SILENT_DRAWS.includes(random.below(20)) ? ['silent-links'] : [];
+  return { ...plan, faults: [...plan.faults, ...late, ...silent] };
 }
 
 /** In some runs, bytes decide when state is saved, the log is compacted, and requests are refused. */

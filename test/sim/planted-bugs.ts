@@ -158,6 +158,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     seeds: 20,
     options: () => ({ envFault: { env: (env) => ({ ...env, transport: faults.welcoming(env) }) }, replan: faults.wipedDisks }),
   },
+  {
+    title: 'links have no silence rule',
+    property: 'convergence',
+    seeds: 20,
+    options: () => ({ envFault: { env: (env) => ({ ...env, transport: faults.patient(env) }) }, replan: faults.silentLinks }),
+  },
 ];
 
 function forgetVote(recovered: Recovered): Recovered {

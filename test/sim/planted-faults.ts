@@ -70,6 +70,11 @@ export function wipedDisks(plan: Plan): Plan {
   return { ...only(plan, ['wipe-member', 'wipe-member', 'add-member', 'crash-leader', 'isolate-one'], 200), nodes: 3 };
 }
 
+/** Connections that deliver nothing, and hardly anything else. */
+export function silentLinks(plan: Plan): Plan {
+  return only(plan, ['silent-links', 'silent-links', 'crash-one'], 500);
+}
+
 // ---------------------------------------------------------------- disk, clock and state machine
 
 /** Says that an append is durable as soon as it is asked for. */
@@ -222,6 +227,11 @@ export function indexBehindData(recovered: Recovered): Recovered {
 }
 
 // ---------------------------------------------------------------- network and service
+
+/** Keeps a connection however long nothing arrives. */
+export function patient(env: Env): Env['transport'] {
+  return Object.assign(env.transport as SimTransport, { silenceMaxMs: Number.MAX_SAFE_INTEGER });
+}
 
 /** Answers every read from its own state. */
 export function withoutQuorum(service: Service): Service {

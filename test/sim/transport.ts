@@ -1,19 +1,29 @@
 // Twin of src/io/transport.ts: one node's end of the simulated network.
 import type { MemberAddress, PeerFrame, PeerInfo, Transport, TransportEvents } from '../../src/env.ts';
+import { Silence, silenceMaxMs, sweepIntervalMs } from '../../src/io/silence.ts';
+import { TRANSPORT_LIMITS } from '../../src/io/transport-limits.ts';
 import type { NodeId } from '../../src/raft/types.ts';
 import type { Endpoint, Network } from './network.ts';
 import type { Process } from './process.ts';
 
+/** A connection as one process knows it: `silence` counts as the real one does. */
+interface Standing {
+  readonly epoch: number;
+  readonly silence: Silence;
+}
+
 /** Lives as long as one process. */
 export class SimTransport implements Transport, Endpoint {
   readonly info: PeerInfo;
+  /** A connection without a received frame for this long is closed. */
+  silenceMaxMs: number;
   /** On which disk each peer was first met, by its number; outlives the process. */
   readonly #peerDisks: Map<NodeId, string>;
   readonly #network: Network;
   readonly #process: Process;
   readonly #delivered: (from: NodeId, frame: PeerFrame) => void;
-  /** The connection that stands to each peer, by its epoch, as this process knows it. */
-  readonly #standing = new Map<NodeId, number>();
+  /** The connection that stands to each peer. */
+  readonly #standing = new Map<NodeId, Standing>();
   #members: readonly MemberAddress[] = [];
   #greatest: NodeId = 0;
   #events: TransportEvents | null = null;
@@ -24,8 +34,10 @@ export class SimTransport implements Transport, Endpoint {
     peerDisks: Map<NodeId, string>,
     network: Network,
     process: Process,
+    electionTimeoutMs: number,
     delivered: (from: NodeId, frame: PeerFrame) => void,
   ) {
+    this.silenceMaxMs = silenceMaxMs(TRANSPORT_LIMITS.silenceMaxMs, electionTimeoutMs);
     this.info = info;
     this.#peerDisks = peerDisks;
     this.#network = network;
@@ -37,6 +49,7 @@ export class SimTransport implements Transport, Endpoint {
     if (this.#events !== null) throw new Error('transport: started twice');
     this.#events = events;
     this.#network.join(this);
+    this.#sweepLater();
   }
 
   setMembers(members: readonly MemberAddress[], greatest: NodeId): void {
@@ -75,9 +88,9 @@ export class SimTransport implements Transport, Endpoint {
   }
 
   send(to: NodeId, frame: PeerFrame): boolean {
-    const epoch = this.#standing.get(to);
-    if (epoch === undefined || this.#closed) return false;
-    return this.#network.send(this.info.node, to, epoch, frame);
+    const standing = this.#standing.get(to);
+    if (standing === undefined || this.#closed) return false;
+    return this.#network.send(this.info.node, to, standing.epoch, frame);
   }
 
   close(done: () => void): void {
@@ -97,14 +110,14 @@ export class SimTransport implements Transport, Endpoint {
     this.#process.callWhenAwake(() => {
       if (this.#closed) return;
       if (this.#standing.has(peer.node)) this.#events?.down(peer.node);
-      this.#standing.set(peer.node, epoch);
+      this.#standing.set(peer.node, { epoch, silence: new Silence() });
       this.#events?.up(peer);
     });
   }
 
   down(peer: NodeId, epoch: number): void {
     this.#process.callWhenAwake(() => {
-      if (this.#closed || this.#standing.get(peer) !== epoch) return;
+      if (this.#closed || this.#standing.get(peer)?.epoch !== epoch) return;
       this.#standing.delete(peer);
       this.#events?.down(peer);
     });
@@ -113,9 +126,24 @@ export class SimTransport implements Transport, Endpoint {
   frame(from: NodeId, epoch: number | null, frame: PeerFrame): void {
     this.#process.callWhenAwake(() => {
       const standing = this.#standing.get(from);
-      if (this.#closed || standing === undefined || (epoch !== null && epoch !== standing)) return;
+      if (this.#closed || standing === undefined || (epoch !== null && epoch !== standing.epoch)) return;
+      standing.silence.end();
       this.#delivered(from, frame);
       this.#events?.frame(from, frame);
+    });
+  }
+
+  #sweepLater(): void {
+    const sweepMs = sweepIntervalMs({ ...TRANSPORT_LIMITS, silenceMaxMs: this.silenceMaxMs });
+    this.#process.after(sweepMs, true, () => {
+      if (this.#closed) return;
+      for (const [peer, { epoch, silence }] of [...this.#standing]) {
+        if (!silence.sweep(sweepMs, this.silenceMaxMs)) continue;
+        this.#standing.delete(peer);
+        this.#events?.down(peer);
+        this.#network.hangUp(this.info.node, peer, epoch);
+      }
+      this.#sweepLater();
     });
   }
 }

@@ -45,7 +45,7 @@ class SimWorld implements TransportWorld {
 
   async open(node: NodeId): Promise<Transport> {
     const process = new Process(this.#scheduler, enter);
-    const transport = new SimTransport(this.info(node), new Map(), this.#network, process, () => {});
+    const transport = new SimTransport(this.info(node), new Map(), this.#network, process, 300, () => {});
     transport.setMembers(
       [1, 2, 3].map((member) => ({ node: member, name: `n${member}`, peer: `n${member}:1`, disk: null })),
       3,
