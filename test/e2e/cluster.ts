@@ -17,15 +17,18 @@ export class TestNode {
   readonly peer: string;
   readonly argv: readonly string[];
   readonly dataDir: string;
+  readonly #launch: (argv: readonly string[]) => Process;
   process: Process;
 
-  constructor(id: string, url: string, peer: string, dataDir: string, argv: readonly string[]) {
+  /** Starts it. `launch` runs the program, in a network of its own for example. */
+  constructor(id: string, url: string, peer: string, dataDir: string, argv: readonly string[], launch = leaseholdNode) {
     this.id = id;
     this.url = url;
     this.peer = peer;
     this.dataDir = dataDir;
     this.argv = argv;
-    this.process = leasehold(argv);
+    this.#launch = launch;
+    this.process = launch(argv);
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -40,7 +43,7 @@ export class TestNode {
 
   /** Starts it anew on its data. */
   restart(): void {
-    this.process = leasehold(this.argv);
+    this.process = this.#launch(this.argv);
   }
 
   /** One request to this node alone; throws when it does not answer within `limitMs`. */
@@ -129,21 +132,7 @@ export class TestCluster {
 
   /** Waits until all of `nodes` name the same leader, one of them, that serves; gives it. */
   async agreed(nodes: readonly TestNode[] = this.nodes): Promise<TestNode> {
-    let leader: TestNode | undefined;
-    let seen: string[] = [];
-    const said = () => `They say ${JSON.stringify(seen)}.\n${nodes.map((node) => node.process.out + node.process.err).join('')}`;
-    await until(
-      async () => {
-        const ended = nodes.find((node) => node.process.hasEnded);
-        if (ended !== undefined) throw new Error(`${ended.id} ended while a leader was waited for. ${said()}`);
-        seen = await Promise.all(nodes.map(readyView));
-        leader = nodes.find((node) => seen[0]?.startsWith(`${node.id} `));
-        return leader !== undefined && seen.every((view) => view === seen[0]);
-      },
-      () => `${nodes.map((node) => node.id)} to agree on a leader. ${said()}`,
-    );
-    if (leader === undefined) throw new Error('unreachable');
-    return leader;
+    return await agreedLeader(nodes);
   }
 
   async followers(): Promise<TestNode[]> {
@@ -155,6 +144,30 @@ export class TestCluster {
   cli(...argv: string[]): Process {
     return leasehold(argv, { LEASEHOLD_ENDPOINT: this.endpoints });
   }
+}
+
+/** Waits until all of `nodes` name the same leader, one of them, that serves; gives it. */
+export async function agreedLeader(nodes: readonly TestNode[], limitMs?: number): Promise<TestNode> {
+  let leader: TestNode | undefined;
+  let seen: string[] = [];
+  const said = () => `They say ${JSON.stringify(seen)}.\n${nodes.map((node) => node.process.out + node.process.err).join('')}`;
+  await until(
+    async () => {
+      const ended = nodes.find((node) => node.process.hasEnded);
+      if (ended !== undefined) throw new Error(`${ended.id} ended while a leader was waited for. ${said()}`);
+      seen = await Promise.all(nodes.map(readyView));
+      leader = nodes.find((node) => seen[0]?.startsWith(`${node.id} `));
+      return leader !== undefined && seen.every((view) => view === seen[0]);
+    },
+    () => `${nodes.map((node) => node.id)} to agree on a leader. ${said()}`,
+    limitMs,
+  );
+  if (leader === undefined) throw new Error('unreachable');
+  return leader;
+}
+
+function leaseholdNode(argv: readonly string[]): Process {
+  return leasehold(argv);
 }
 
 /** Whom a node that can serve follows, as `n1 in term 3`, or why it cannot. */
