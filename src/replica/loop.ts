@@ -197,7 +197,10 @@ export class Loop {
     const { state, term, roster } = this.applier;
     const isNews = roster !== this.#savedRoster && !this.#saver.isSaving;
     if (isNews) this.#savedRoster = roster;
-    if (isNews) this.#saver.save(state, term, this.#membership(), () => {});
+    // A full log blocks all entries. After a restart it can hold what was saved, but not compacted, before the crash.
+    const isFull = this.cutter.isFull && !this.#saver.isSaving;
+    if (isFull && this.#saver.savedIndex === state.appliedIndex) this.cutter.cut(state.appliedIndex);
+    else if (isNews || isFull) this.#saver.save(state, term, this.#membership(), () => {});
     else this.#saver.maybeSave(state, term, () => this.#membership());
   }
 

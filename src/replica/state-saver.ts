@@ -66,6 +66,11 @@ export class StateSaver {
     return this.#preparing !== null || this.#writing;
   }
 
+  /** Index of the saved state. */
+  get savedIndex(): Index {
+    return this.#meta.index;
+  }
+
   /** Entries of so many bytes were applied. */
   applied(bytes: number): void {
     this.#unsavedBytes += bytes;

@@ -9,6 +9,8 @@ const INBOX = 'replica/inbox.test.ts';
 const SAVER = 'replica/state-saver.test.ts';
 const WRITER = 'replica/log-writer.test.ts';
 
+const DURABILITY = 'test/sim/safety-bugs.test.ts -t 5.15';
+
 const FAULTS: readonly Fault[] = [
   {
     title: 'entries that share a Ready with a snapshot are acknowledged and not written',
@@ -107,6 +109,13 @@ const FAULTS: readonly Fault[] = [
     find: 'return used > 0.5 + share / 2;',
     replace: 'return used < 0;',
     suites: [CUTTER, CATCH_UP],
+  },
+  {
+    title: 'a log that is full after a restart is never compacted',
+    file: 'replica/loop.ts',
+    find: 'const isFull = this.cutter.isFull && !this.#saver.isSaving;',
+    replace: 'const isFull = false;',
+    suites: [DURABILITY],
   },
 ];
 
