@@ -9,7 +9,7 @@ const INBOX = 'replica/inbox.test.ts';
 const SAVER = 'replica/state-saver.test.ts';
 const WRITER = 'replica/log-writer.test.ts';
 
-const DURABILITY = 'test/sim/safety-bugs.test.ts -t 5.15';
+const DURABILITY = 'sim/safety-bugs.test.ts | 5.15';
 
 const FAULTS: readonly Fault[] = [
   {
