@@ -4,6 +4,8 @@ import { type Fault, listed } from './mutant.ts';
 const SILENCE = 'io/transport-silence.test.ts';
 
 const UNKNOWN = 'replica/unknown-peers.test.ts';
+/** The same rules, in the simulator. */
+const STRANGERS = 'sim/strangers.test.ts';
 
 const FAULTS: readonly Fault[] = [
   {
@@ -40,14 +42,14 @@ const FAULTS: readonly Fault[] = [
     file: 'raft/admission.ts',
     find: 'return message.term - term <= TERM_JUMP_MAX;',
     replace: 'return true;',
-    suites: [UNKNOWN],
+    suites: [UNKNOWN, STRANGERS],
   },
   {
     title: 'an unknown peer is accepted like a member',
     file: 'replica/unknown-peers.ts',
     find: 'this.ignored++;\n    return false;',
     replace: 'this.ignored++;\n    return true;',
-    suites: [UNKNOWN],
+    suites: [UNKNOWN, STRANGERS],
   },
   {
     title: 'a vote that is asked as part of a transfer is given to an unknown peer',

@@ -2,6 +2,7 @@
 import type { Env, Recovered } from '../../src/env.ts';
 import { codec } from '../../src/io/codec.ts';
 import { DataDirectoryError } from '../../src/io/data-directory-error.ts';
+import { POSITION_MAX } from '../../src/io/wire-raft.ts';
 import type { StateEvent } from '../../src/lease/events.ts';
 import type { ConfState, Index, NodeId, Term } from '../../src/raft/types.ts';
 import { Replica } from '../../src/replica/replica.ts';
@@ -104,6 +105,8 @@ export class Cluster {
       { ...plan.network },
       {
         sent: (from, to, frame) => {
+          if (frame.kind === 'raft' && frame.message.term > POSITION_MAX)
+            throw new Violation('no-bugs', `n${from} is in term ${frame.message.term}, which has no form on the network`);
           if (frame.kind === 'raft' && LEADER_KINDS.has(frame.message.kind)) this.#noteLeader(from, frame.message.term);
           host.tell({ kind: 'frame-sent', node: from, to, frame });
         },
@@ -114,6 +117,11 @@ export class Cluster {
   /** All nodes that take part, or could if they were up: not those that have ended because they were removed. */
   get ids(): NodeId[] {
     return [...this.#nodes.values()].filter((node) => !node.isGone).map((node) => node.id);
+  }
+
+  /** All nodes that there ever were. */
+  get known(): NodeId[] {
+    return [...this.#nodes.keys()];
   }
 
   /** A node that has never been started, with nothing on its disk. */

@@ -9,6 +9,7 @@ import { CALM_DISK, CALM_NETWORK, type Fault, type Plan } from './plan.ts';
 import type { SeededRandom } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { Story } from './story.ts';
+import { Strangers } from './strangers.ts';
 
 export class Nemesis {
   readonly #plan: Plan;
@@ -17,6 +18,7 @@ export class Nemesis {
   readonly #story: Story;
   readonly #cluster: Cluster;
   readonly #operator: Operator;
+  readonly #strangers: Strangers;
   /** How often each fault was chosen. */
   readonly strikes = new Map<Fault, number>();
   #stopped = false;
@@ -28,6 +30,11 @@ export class Nemesis {
     this.#story = story;
     this.#cluster = cluster;
     this.#operator = operator;
+    this.#strangers = new Strangers(plan.nodes, scheduler, random, cluster);
+  }
+
+  get strangerFrames(): number {
+    return this.#strangers.frames;
   }
 
   start(): void {
@@ -122,6 +129,11 @@ export class Nemesis {
       case 'silent-links':
         this.#silence(this.#random.chance(0.5) ? (leader ?? victim) : victim, ids);
         return;
+      case 'stranger': {
+        const name = this.#strangers.come();
+        if (name !== null) this.#tell(`a stranger comes that calls itself ${name}`);
+        return;
+      }
       case 'failing-disk':
         Object.assign(this.#cluster.mood(victim), { writesBeforeFailure: this.#random.below(10), failure: 'EIO' });
         this.#later(500, 2_000, () => this.#cluster.start(victim));

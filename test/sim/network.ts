@@ -28,6 +28,8 @@ export interface Endpoint {
   /** Why it turns a peer away for good; null when it does not. */
   objection(peer: PeerInfo): string | null;
   refused(by: NodeId, reason: string): void;
+  /** Another process has taken its number. */
+  displaced?(): void;
   up(peer: PeerInfo, epoch: number): void;
   down(peer: NodeId, epoch: number): void;
   /** `epoch` null: by whatever connection stands now. */
@@ -84,6 +86,11 @@ export class Network {
   /** A transport has started: connections to all the others are tried. */
   join(endpoint: Endpoint): void {
     const node = endpoint.info.node;
+    const before = this.#endpoints.get(node);
+    if (before !== undefined) {
+      before.displaced?.();
+      this.leave(before, false);
+    }
     this.#endpoints.set(node, endpoint);
     this.#disks.set(node, endpoint.info.disk);
     for (const other of this.#endpoints.keys()) if (other !== node) this.#dial(node, other);
@@ -183,6 +190,13 @@ export class Network {
       this.#travel(direction, epoch, copy, false);
     }
     return true;
+  }
+
+  /** A frame arrives this very moment, if the connection delivers anything. */
+  deliver(from: NodeId, to: NodeId, epoch: number, frame: PeerFrame): void {
+    const direction = this.#direction(from, to);
+    if (direction.blocked || direction.isHole || direction.link.epoch !== epoch || direction.deadEpoch === epoch) return;
+    this.#endpoints.get(to)?.frame(from, epoch, frame);
   }
 
   #travel(direction: Direction, epoch: number, frame: PeerFrame, overtaken: boolean): void {

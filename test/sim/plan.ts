@@ -34,6 +34,7 @@ export const FAULTS = [
   'wipe-member',
   'hung-disk',
   'silent-links',
+  'stranger',
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];
@@ -41,9 +42,10 @@ export type Fault = (typeof FAULTS)[number];
 /** Only in some runs, as they change all that follows. */
 const MEMBER_FAULTS: readonly Fault[] = ['add-member', 'remove-member', 'remove-leader', 'replace-member', 'wipe-member'];
 /** Drawn after all others, so that runs found without them stay as they were. */
-const LATE_FAULTS: readonly Fault[] = ['hung-disk', 'silent-links'];
+const LATE_FAULTS: readonly Fault[] = ['hung-disk', 'silent-links', 'stranger'];
 /** Of twenty, and none that a seed of seeds.txt draws. */
 const SILENT_DRAWS: readonly number[] = [0, 1, 3, 6, 7, 9];
+const STRANGER_DRAWS: readonly number[] = [0, 1, 2, 3, 4, 5];
 /** Nodes that a run can come to have; further ones keep perfect time. */
 const CLOCKS = 12;
 
@@ -140,7 +142,8 @@ export function drawPlan(random: SeededRandom): Plan {
 function withLateFaults(random: SeededRandom, plan: Plan): Plan {
   const late = ['hung-disk' as const].filter(() => random.chance(0.35));
   const silent: readonly Fault[] = SILENT_DRAWS.includes(random.below(20)) ? ['silent-links'] : [];
-  return { ...plan, faults: [...plan.faults, ...late, ...silent] };
+  const stranger: readonly Fault[] = STRANGER_DRAWS.includes(random.below(20)) ? ['stranger'] : [];
+  return { ...plan, faults: [...plan.faults, ...late, ...silent, ...stranger] };
 }
 
 /** In some runs, bytes decide when state is saved, the log is compacted, and requests are refused. */

@@ -75,6 +75,11 @@ export function silentLinks(plan: Plan): Plan {
   return only(plan, ['silent-links', 'silent-links', 'crash-one'], 500);
 }
 
+/** Strangers, about nodes that lose sight of each other. */
+export function strangersAbout(plan: Plan): Plan {
+  return only(plan, ['stranger', 'stranger', 'isolate-one', 'one-way', 'split', 'crash-one', 'remove-member', 'add-member'], 400);
+}
+
 // ---------------------------------------------------------------- disk, clock and state machine
 
 /** Says that an append is durable as soon as it is asked for. */

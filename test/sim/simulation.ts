@@ -46,6 +46,8 @@ export interface SimulationResult {
   readonly reads: number;
   /** How often the members changed, as the log has it. */
   readonly memberChanges: number;
+  /** What strangers said to nodes that had let them in. */
+  readonly strangerFrames: number;
   /** How often each fault struck. */
   readonly strikes: ReadonlyMap<Fault, number>;
 }
@@ -145,5 +147,6 @@ export function simulate(seed: number, options: SimulationOptions = {}): Simulat
     reads: workload.reads,
     strikes: nemesis.strikes,
     memberChanges: members.changes,
+    strangerFrames: nemesis.strangerFrames,
   };
 }

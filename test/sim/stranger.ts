@@ -17,6 +17,8 @@ export class Stranger implements Endpoint {
   readonly received: { readonly from: NodeId; readonly frame: PeerFrame }[] = [];
   readonly #network: Network;
   readonly #links = new Map<NodeId, number>();
+  /** A member was started under its number. */
+  isDisplaced = false;
 
   constructor(info: PeerInfo, network: Network) {
     this.info = info;
@@ -34,12 +36,22 @@ export class Stranger implements Endpoint {
     if (epoch !== undefined) this.#network.send(this.info.node, to, epoch, frame);
   }
 
+  /** The frame arrives now. It is told to no observer: nobody but this stranger has sent it. */
+  thrust(to: NodeId, frame: PeerFrame): void {
+    const epoch = this.#links.get(to);
+    if (epoch !== undefined) this.#network.deliver(this.info.node, to, epoch, frame);
+  }
+
   raft(to: NodeId, message: HostileMessage): void {
     this.say(to, { kind: 'raft', message: { from: this.info.node, to, ...message } as unknown as PeerMessage });
   }
 
   leave(): void {
     this.#network.leave(this, false);
+  }
+
+  displaced(): void {
+    this.isDisplaced = true;
   }
 
   dials(): boolean {

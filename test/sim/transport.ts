@@ -45,6 +45,11 @@ export class SimTransport implements Transport, Endpoint {
     this.#delivered = delivered;
   }
 
+  /** Peers to which a connection stands. */
+  get linked(): NodeId[] {
+    return [...this.#standing.keys()];
+  }
+
   start(events: TransportEvents): void {
     if (this.#events !== null) throw new Error('transport: started twice');
     this.#events = events;
