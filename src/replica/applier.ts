@@ -70,16 +70,14 @@ export class Applier implements Applied {
     this.#requests.logJumped();
   }
 
-  apply(entries: readonly Entry[]): void {
-    for (const entry of entries) {
-      const opensTerm = entry.term > this.#term;
-      if (opensTerm) {
-        this.#term = entry.term;
-        this.#requests.termReached(entry.term);
-      }
-      this.#applyOne(entry);
-      if (opensTerm) this.#host.termApplied(entry.term);
+  apply(entry: Entry): void {
+    const opensTerm = entry.term > this.#term;
+    if (opensTerm) {
+      this.#term = entry.term;
+      this.#requests.termReached(entry.term);
     }
+    this.#applyOne(entry);
+    if (opensTerm) this.#host.termApplied(entry.term);
   }
 
   #applyOne(entry: Entry): void {

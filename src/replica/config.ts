@@ -31,6 +31,8 @@ export interface ReplicaLimits {
   readonly maxExpiryBatch: number;
   /** Committed bytes applied in one turn of the loop. */
   readonly maxApplyBytes: number;
+  /** Time for which one turn of the loop begins to apply entries or to serve reads, in milliseconds. What is left continues in the next turn. */
+  readonly turnWorkMs: number;
   /** State is saved after so many changed records, so many entries, or so many bytes of entries. */
   readonly saveAfterRecords: number;
   readonly saveAfterEntries: number;
@@ -74,6 +76,7 @@ export const DEFAULT_LIMITS: ReplicaLimits = {
   entryWorkMax: ENTRY_WORK_MAX,
   maxExpiryBatch: 128,
   maxApplyBytes: 1 << 16,
+  turnWorkMs: 10,
   saveAfterRecords: 1_024,
   saveAfterEntries: 20_000,
   saveAfterBytes: 16 << 20,

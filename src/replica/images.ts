@@ -62,6 +62,14 @@ export class Images {
     return this.#sender.progress(node);
   }
 
+  /** The part of its image that `node` has been sent, from 0 to 1; null if it is sent none. */
+  sentShare(node: NodeId): number | null {
+    const progress = this.#sender.progress(node);
+    if (progress === null) return null;
+    const { sentRecords, records } = progress;
+    return records === null || records === 0 ? 0 : sentRecords / records;
+  }
+
   /** How far this node is with the image that it receives; null if there is none. */
   get receiving(): SnapshotProgress | null {
     return this.#receiver.progress;

@@ -2,12 +2,12 @@
 import type { Env, ImageMeta, PeerFrame } from '../env.ts';
 import type { Outcome } from '../lease/outcomes.ts';
 import { StateMachine, type StateObserver } from '../lease/state-machine.ts';
-import type { Message, PeerMessage, StorageAppend, StorageApply, VoteRequest } from '../raft/messages.ts';
+import type { Message, PeerMessage, StorageAppend, VoteRequest } from '../raft/messages.ts';
 import { RawNode } from '../raft/raw-node.ts';
 import type { Ready } from '../raft/ready.ts';
-import { entriesBytes } from '../raft/sizes.ts';
 import type { HardState, Index, NodeId, SnapshotMeta, Term } from '../raft/types.ts';
 import { Applier } from './applier.ts';
+import { ApplyQueue } from './apply-queue.ts';
 import type { ReplicaConfig, ReplicaLimits } from './config.ts';
 import { lastStamp } from './envelope.ts';
 import type { ReceivedImage } from './image-receiver.ts';
@@ -20,6 +20,7 @@ import type { Requests } from './requests.ts';
 import { type Founder, Roster } from './roster.ts';
 import type { SnapshotProgress } from './service.ts';
 import { type SavedMembership, StateSaver } from './state-saver.ts';
+import { TurnBudget } from './turn-budget.ts';
 
 /** Also told what the state does as it is applied. */
 export interface LoopHost extends Required<StateObserver> {
@@ -56,6 +57,8 @@ export class Loop {
   readonly #saver: StateSaver;
   readonly cutter: LogCutter;
   readonly images: Images;
+  readonly budget: TurnBudget;
+  readonly #toApply: ApplyQueue;
   /** The members as of the save that was begun last. */
   #savedRoster: Roster;
   /** Messages of peers that wait for the next turn. */
@@ -85,6 +88,12 @@ export class Loop {
       { state: this.#newState(), term: image.term, roster: recoverRoster(env, config.founders) },
     );
     this.#savedRoster = this.applier.roster;
+    this.budget = new TurnBudget(env.clock, limits.turnWorkMs);
+    this.#toApply = new ApplyQueue(config.node, this.budget, {
+      apply: (entry) => this.applier.apply(entry),
+      step: (response) => void this.raft.step(response),
+      applied: (bytes) => this.#saver.applied(bytes),
+    });
     this.writer = new LogWriter(env, storage, {
       release: (messages) => this.#release(messages),
       install: (snapshot, hardState, done) => this.#install(snapshot, hardState, done),
@@ -92,7 +101,7 @@ export class Loop {
     });
     this.cutter = new LogCutter(env.store, env.clock, storage, limits, {
       match: (peer) => this.raft.status().progress?.get(peer)?.match ?? 0,
-      imageShare: (peer) => shareOf(this.images.sending(peer)),
+      imageShare: (peer) => this.images.sentShare(peer),
     });
     this.#saver = new StateSaver(env, storage, image, limits, {
       saved: (index) => this.cutter.cut(index),
@@ -174,15 +183,16 @@ export class Loop {
     this.#arrived = [];
     for (const message of arrived) this.#step(message);
     this.#host.stepped();
+    this.budget.begin();
     let applied = 0;
     // Each pass of storage answers can make more ready. Applying is what may take long, so only so much of it in one turn.
-    while (this.#isAlive && this.raft.hasReady()) {
-      if (applied >= this.#limits.maxApplyBytes) {
-        this.wake();
-        break;
-      }
-      applied += this.#handle(this.raft.ready());
+    while (this.#isAlive && (this.raft.hasReady() || this.#canApply)) {
+      const isOver = applied > 0 && (applied >= this.#limits.maxApplyBytes || this.budget.isSpent);
+      if (isOver) this.wake();
+      if (isOver) break;
+      if (this.raft.hasReady()) this.#handle(this.raft.ready());
       this.writer.pump();
+      if (this.#canApply) applied += this.#toApply.run();
     }
     if (!this.#isAlive) return;
     // An append that waited for the previous write starts also if nothing else is ready.
@@ -213,11 +223,15 @@ export class Loop {
     if (from === this.raft.leader && term === this.raft.term) this.#host.heardLeader(kind === 'append' ? lastStamp(message.entries) : null);
   }
 
-  /** Carries out a Ready; returns how many bytes were applied. */
-  #handle(ready: Ready): number {
+  /** Entries before a received state are not applied any more: the members are already those of that state. */
+  get #canApply(): boolean {
+    return !this.#toApply.isEmpty && !this.writer.isInstalling;
+  }
+
+  /** Carries out a Ready. What it wants applied is only queued. */
+  #handle(ready: Ready): void {
     this.#host.leadershipMayHaveChanged();
     let append: StorageAppend | null = null;
-    let apply: StorageApply | null = null;
     const votes: VoteRequest[] = [];
     for (const message of ready.messages) {
       switch (message.kind) {
@@ -225,7 +239,7 @@ export class Loop {
           append = message;
           break;
         case 'storage-apply':
-          apply = message;
+          this.#toApply.add(message);
           break;
         case 'vote':
         case 'pre-vote':
@@ -240,15 +254,6 @@ export class Loop {
     }
     if (append !== null) this.writer.queue(append, votes);
     for (const { context, index } of ready.readStates) this.#host.barrierConfirmed(context, index);
-    return apply === null ? 0 : this.#apply(apply);
-  }
-
-  #apply({ entries, responses }: StorageApply): number {
-    this.applier.apply(entries);
-    for (const response of responses) this.raft.step(response);
-    const bytes = entriesBytes(entries);
-    this.#saver.applied(bytes);
-    return bytes;
   }
 
   #membership(): SavedMembership {
@@ -286,15 +291,10 @@ export class Loop {
   #installed({ state, meta }: ReceivedImage): void {
     const roster = Roster.decode(meta.roster, this.#founders, this.#env.codec);
     this.applier.replace({ state, term: meta.term, roster });
+    this.#toApply.drop();
     this.#savedRoster = roster;
     this.#saver.replaced(meta);
     this.#host.membersChanged(meta.index, meta.term);
     this.#host.stateReplaced(meta);
   }
-}
-
-function shareOf(progress: SnapshotProgress | null): number | null {
-  if (progress === null) return null;
-  const { sentRecords, records } = progress;
-  return records === null || records === 0 ? 0 : sentRecords / records;
 }

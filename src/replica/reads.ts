@@ -2,6 +2,7 @@
 import type { Index, Term } from '../raft/types.ts';
 import { LAGGING, NO_LEADER } from './failures.ts';
 import type { Failure, ReadResult } from './service.ts';
+import type { TurnBudget } from './turn-budget.ts';
 
 export type ReadAnswer = (result: ReadResult) => void;
 
@@ -14,7 +15,9 @@ interface WaitingRead {
 interface ConfirmedBarrier {
   readonly index: Index;
   readonly timeMs: number | null;
-  readonly reads: readonly WaitingRead[];
+  /** Those that are not served yet are the ones from `next` on. */
+  reads: readonly WaitingRead[];
+  next: number;
 }
 
 export interface ReadsHost {
@@ -23,6 +26,9 @@ export interface ReadsHost {
   appliedIndex(): Index;
   /** Answers with the state as it is now, which may be later than the barrier's. */
   serve(read: ReadAnswer, timeMs: number | null): void;
+  readonly budget: Pick<TurnBudget, 'next' | 'isSpent'>;
+  /** {@link Reads.serveApplied} is to be called in the next turn. */
+  wake(): void;
 }
 
 /** More barriers than one life of a node asks for. */
@@ -61,18 +67,31 @@ export class Reads {
   /** The leader confirms: reads that began before it was asked may be served from `index` on. */
   confirmed(id: number, index: Index, timeMs: number | null): void {
     if (this.#inFlight?.id !== id) return;
-    this.#confirmed.push({ index, timeMs, reads: this.#inFlight.reads });
+    this.#confirmed.push({ index, timeMs, reads: this.#inFlight.reads, next: 0 });
     this.#inFlight = null;
     this.serveApplied();
   }
 
-  /** Serves what waits for an index that is applied now. */
+  /**
+   * Serves what waits for an index that is applied now, in order, until the turn has no time left: at least one read. The others are served in
+   * later turns, from a state that may be later.
+   */
   serveApplied(): void {
-    while (this.#confirmed.length > 0) {
-      const barrier = this.#confirmed[0] as ConfirmedBarrier;
+    if (this.#confirmed.length === 0) return;
+    const { budget } = this.#host;
+    budget.next();
+    for (let barrier = this.#confirmed[0]; barrier !== undefined; barrier = this.#confirmed[0]) {
+      const read = barrier.reads[barrier.next];
+      if (read === undefined) {
+        this.#confirmed.shift();
+        continue;
+      }
       if (barrier.index > this.#host.appliedIndex()) return;
-      this.#confirmed.shift();
-      for (const read of barrier.reads) this.#host.serve(read.answer, barrier.timeMs);
+      barrier.next += 1;
+      this.#host.serve(read.answer, barrier.timeMs);
+      if (!budget.isSpent) continue;
+      this.#host.wake();
+      return;
     }
   }
 
@@ -102,19 +121,24 @@ export class Reads {
 
   #giveUpLagging(nowMs: number, limitMs: number): void {
     const isLate = (read: WaitingRead): boolean => nowMs - read.sinceMs >= limitMs;
-    const late = this.#confirmed.flatMap(({ reads }) => reads.filter(isLate));
+    const late = this.#confirmed.flatMap((barrier) => unserved(barrier).filter(isLate));
     if (late.length === 0) return;
-    this.#confirmed = this.#confirmed
-      .map((barrier) => ({ ...barrier, reads: barrier.reads.filter((read) => !isLate(read)) }))
-      .filter(({ reads }) => reads.length > 0);
+    for (const barrier of this.#confirmed) {
+      barrier.reads = unserved(barrier).filter((read) => !isLate(read));
+      barrier.next = 0;
+    }
     for (const read of late) read.answer({ kind: 'failed', failure: LAGGING });
   }
 
   failAll(failure: Failure): void {
-    const reads = [...(this.#inFlight?.reads ?? []), ...this.#waiting, ...this.#confirmed.flatMap((barrier) => barrier.reads)];
+    const reads = [...(this.#inFlight?.reads ?? []), ...this.#waiting, ...this.#confirmed.flatMap(unserved)];
     this.#inFlight = null;
     this.#waiting = [];
     this.#confirmed = [];
     for (const read of reads) read.answer({ kind: 'failed', failure });
   }
+}
+
+function unserved({ reads, next }: ConfirmedBarrier): readonly WaitingRead[] {
+  return next === 0 ? reads : reads.slice(next);
 }

@@ -97,6 +97,7 @@ export class Replica implements Service {
       requestBarrier: (id) => this.#barriers.ask(id),
       appliedIndex: () => this.appliedIndex,
       serve: (answer, timeMs) => this.#serve(answer, timeMs ?? this.#lessor.now()),
+      ...{ budget: this.#loop.budget, wake },
     });
     this.#transfers = new Transfers(env.clock, config.electionTimeoutMs * 2, this.#view, raft, wake);
     this.#membership = new Membership(env, config, this.#limits, this.#loop, this.#view, this.#transfers, {

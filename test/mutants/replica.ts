@@ -6,6 +6,7 @@ const REQUESTS = 'replica/requests.test.ts';
 const READS = 'replica/reads.test.ts';
 const INBOX = 'replica/inbox.test.ts';
 const APPLIER = 'replica/applier.test.ts';
+const APPLY_QUEUE = 'replica/apply-queue.test.ts';
 const ROOM = 'replica/room.test.ts';
 const WHOLE = 'replica/whole-node.test.ts';
 const SIM = 'sim/sim.test.ts | keeps all properties with seeds';
@@ -122,6 +123,34 @@ const FAULTS: readonly Fault[] = [
     find: 'if (barrier.index > this.#host.appliedIndex()) return;',
     replace: '',
     suites: [READS],
+  },
+  {
+    title: 'one turn serves all reads, however long that takes',
+    file: 'replica/reads.ts',
+    find: 'if (!budget.isSpent) continue;',
+    replace: 'if (barrier.next > 0) continue;',
+    suites: [READS],
+  },
+  {
+    title: 'one turn applies all that was committed, however long that takes',
+    file: 'replica/apply-queue.ts',
+    find: 'if (this.#budget.isSpent) break;',
+    replace: '',
+    suites: [APPLY_QUEUE],
+  },
+  {
+    title: 'entries that wait for the next turn count as applied',
+    file: 'replica/apply-queue.ts',
+    find: 'return this.#take(count);',
+    replace: 'return this.#take(Math.max(count, entries.length));',
+    suites: [APPLY_QUEUE],
+  },
+  {
+    title: 'entries that were to be applied before a received state are applied to it',
+    file: 'replica/loop.ts',
+    find: 'this.#toApply.drop();',
+    replace: '',
+    suites: [APPLY_QUEUE],
   },
   {
     title: 'a read barrier that is asked again keeps its number, so that an old answer confirms it',

@@ -47,7 +47,7 @@ function entry(index: number, term: number, origin = OWN): Entry {
 describe('a request of this node', () => {
   test('is settled by its own entry', () => {
     requests.takeUnsent(1, 1, 1_000);
-    applier.apply([entry(1, 1)]);
+    for (const each of [entry(1, 1)]) applier.apply(each);
     expect(settled).toMatchObject([{ kind: 'applied', index: 1 }]);
     expect(orphaned).toEqual([]);
   });
@@ -55,15 +55,15 @@ describe('a request of this node', () => {
   test('that was given up before it was applied is told of: it may have left something behind', () => {
     requests.takeUnsent(1, 1, 1_000);
     requests.expire(10_000, 1_000, 5_000);
-    applier.apply([entry(1, 1), entry(2, 1, { ...OWN, incarnation: 4 })]);
+    for (const each of [entry(1, 1), entry(2, 1, { ...OWN, incarnation: 4 })]) applier.apply(each);
     expect(orphaned).toEqual(['grant']);
   });
 
   test('is not settled by the entry of another node, nor by one of an earlier life, whatever their number', () => {
     requests.takeUnsent(1, 1, 1_000);
-    applier.apply([entry(1, 1, { ...OWN, node: 3 }), entry(2, 1, { ...OWN, incarnation: 4 })]);
+    for (const each of [entry(1, 1, { ...OWN, node: 3 }), entry(2, 1, { ...OWN, incarnation: 4 })]) applier.apply(each);
     expect(settled).toEqual([]);
-    applier.apply([entry(3, 1)]);
+    for (const each of [entry(3, 1)]) applier.apply(each);
     expect(settled).toMatchObject([{ kind: 'applied', index: 3, outcome: { kind: 'refused' } }]);
   });
 
@@ -76,6 +76,6 @@ describe('a request of this node', () => {
 });
 
 test('the first entry of a term is told of when it has been applied, and once', () => {
-  applier.apply([entry(1, 1), entry(2, 1), entry(3, 4)]);
+  for (const each of [entry(1, 1), entry(2, 1), entry(3, 4)]) applier.apply(each);
   expect(applied).toEqual([1, 1, 4, 3]);
 });

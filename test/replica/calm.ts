@@ -15,15 +15,15 @@ export class Calm {
   /** The story so far. */
   readonly lines: string[] = [];
 
-  /** `seed`: of every delay and every random election timeout. */
-  constructor(started: readonly number[], limits: Partial<ReplicaLimits> = {}, seed = 2) {
+  /** `seed`: of every delay and every random election timeout. `turnDelaysMs`: for each node, how late its event-loop turns begin at most. */
+  constructor(started: readonly number[], limits: Partial<ReplicaLimits> = {}, seed = 2, turnDelaysMs: readonly number[] = []) {
     const plan = {
       ...drawPlan(new SeededRandom(1)),
       nodes: 3,
       heartbeatMs: 50,
       electionTimeoutMs: 500,
       limits,
-      clocks: [],
+      clocks: turnDelaysMs.map((turnDelayMs) => ({ zeroMs: 0, rate: 1, latenessMs: 0, turnDelayMs })),
       network: CALM_NETWORK,
       disk: CALM_DISK,
     };

@@ -1,5 +1,5 @@
 // Linearizable reads share a barrier that was asked for after the last of them began, and are served when its index is applied.
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { Reads } from '../../src/replica/reads.ts';
 import type { ReadResult } from '../../src/replica/service.ts';
 
@@ -9,6 +9,9 @@ let applied: number;
 let served: { name: string; timeMs: number | null }[];
 let failed: string[];
 let reads: Reads;
+/** Reads that one turn has time for. */
+let readsPerTurn: number;
+let wakes: number;
 const names = new Map<(result: ReadResult) => void, string>();
 
 beforeEach(() => {
@@ -17,17 +20,35 @@ beforeEach(() => {
   applied = 0;
   served = [];
   failed = [];
+  readsPerTurn = Number.POSITIVE_INFINITY;
+  wakes = 0;
   reads = newLife(0);
 });
 
 function newLife(incarnation: number): Reads {
+  let left = 0;
+  const budget = {
+    next: () => {
+      left = readsPerTurn;
+    },
+    get isSpent() {
+      return left <= 0;
+    },
+  };
   return new Reads(incarnation, {
+    budget,
+    wake: () => {
+      wakes += 1;
+    },
     requestBarrier: (id) => {
       if (canAsk) asked.push(id);
       return canAsk;
     },
     appliedIndex: () => applied,
-    serve: (answer, timeMs) => served.push({ name: names.get(answer) ?? '', timeMs }),
+    serve: (answer, timeMs) => {
+      left -= 1;
+      served.push({ name: names.get(answer) ?? '', timeMs });
+    },
   });
 }
 
@@ -137,4 +158,44 @@ test('a read whose index this node does not reach is given up in the end, and on
   applied = 8;
   reads.serveApplied();
   expect(servedNames()).toEqual(['b']);
+});
+
+describe('reads that one turn has no time for', () => {
+  beforeEach(() => {
+    readsPerTurn = 2;
+    for (const name of ['a', 'b', 'c', 'd', 'e']) read(name, 4_000);
+    reads.pump(1, 4_000);
+    read('f', 4_500);
+    applied = 7;
+    reads.confirmed(asked[0] as number, 7, 500);
+  });
+
+  test('are served in later turns, in order, before those of the next barrier, with the time of their own', () => {
+    expect([servedNames(), wakes]).toEqual([['a', 'b'], 1]);
+    reads.pump(1, 4_500);
+    reads.confirmed(asked[1] as number, 7, 900);
+    expect([servedNames(), wakes]).toEqual([['a', 'b', 'c', 'd'], 2]);
+    reads.serveApplied();
+    expect(served.slice(4)).toEqual([
+      { name: 'e', timeMs: 500 },
+      { name: 'f', timeMs: 900 },
+    ]);
+    reads.serveApplied();
+    expect(servedNames()).toHaveLength(6);
+  });
+
+  test('are given up like others, and those that were served are not answered again', () => {
+    reads.expire(9_000, 500, 1_500, 5_000);
+    expect([servedNames(), failed]).toEqual([
+      ['a', 'b'],
+      ['c no-leader', 'd no-leader', 'e no-leader', 'f no-leader'],
+    ]);
+  });
+
+  test('end with the node', () => {
+    reads.failAll({ definite: true, code: 'stopping', detail: '' });
+    expect(failed).toEqual(['f stopping', 'c stopping', 'd stopping', 'e stopping']);
+    reads.serveApplied();
+    expect(servedNames()).toEqual(['a', 'b']);
+  });
 });
