@@ -30,7 +30,8 @@ const WINDOW = 2;
  *   member follows as its leader. They are also accepted while no member has been linked for a while: all members that this node knows
  *   may have been replaced.
  * - Two nodes that both lag can be linked and wait for each other for ever. So a node that has had no leader for a long time accepts them,
- *   too, in windows: between these its election timer runs out, so an unknown peer that never stops cannot prevent an election.
+ *   too, in windows: between these its election timer runs out, so an unknown peer that never stops cannot prevent an election. The first
+ *   window begins a while after a member was linked: members that have just started elect a leader first.
  * - A vote is asked of this node by an unknown peer only in those other cases, and never as part of a transfer.
  * - In those cases a higher term is adopted at most once per `patienceMs`.
  * - Everything else (forwarded requests, barriers, member changes, answers of any kind, transfers) is ignored.
@@ -44,6 +45,8 @@ export class UnknownPeers {
   readonly #patienceMs: number;
   /** When a member was known to be linked last. */
   #linkedMs: number;
+  /** When this node was known to have no linked member last. */
+  #unlinkedMs: number;
   #termAdoptedMs = Number.NEGATIVE_INFINITY;
   /** When the last window began. */
   #windowMs = Number.NEGATIVE_INFINITY;
@@ -53,6 +56,7 @@ export class UnknownPeers {
     this.#host = host;
     this.#patienceMs = patienceMs;
     this.#linkedMs = clock.now();
+    this.#unlinkedMs = this.#linkedMs;
   }
 
   /** A link has closed: until now a member may have been linked. */
@@ -100,7 +104,9 @@ export class UnknownPeers {
   #isInWindow(): boolean {
     const sinceMs = this.#host.leaderlessSinceMs();
     const nowMs = this.#clock.now();
-    if (sinceMs === null || nowMs - sinceMs < LEADERLESS * this.#patienceMs) return false;
+    const longMs = LEADERLESS * this.#patienceMs;
+    if (sinceMs === null || nowMs - sinceMs < longMs) return false;
+    if (nowMs - this.#unlinkedMs < longMs) return this.#host.isReceiving();
     const passedMs = nowMs - this.#windowMs;
     if (passedMs >= (LEADERLESS + WINDOW) * this.#patienceMs) this.#windowMs = nowMs;
     else if (passedMs >= WINDOW * this.#patienceMs) return this.#host.isReceiving();
@@ -110,6 +116,7 @@ export class UnknownPeers {
   #isAlone(): boolean {
     const nowMs = this.#clock.now();
     if (this.#host.linkedMembers().length > 0) this.#linkedMs = nowMs;
+    else this.#unlinkedMs = nowMs;
     return nowMs - this.#linkedMs >= this.#patienceMs;
   }
 

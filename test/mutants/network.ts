@@ -107,6 +107,20 @@ const FAULTS: readonly Fault[] = [
     replace: 'this.#candidate === null) this.#failures += 0;',
     suites: ['io/transport-hostile.test.ts'],
   },
+  {
+    title: 'a node that has just been linked to a member accepts an unknown leader at once',
+    file: 'replica/unknown-peers.ts',
+    find: 'if (nowMs - this.#unlinkedMs < longMs) return this.#host.isReceiving();',
+    replace: '',
+    suites: [UNKNOWN],
+  },
+  {
+    title: 'a state that a node receives is cut off by the first link to a member',
+    file: 'replica/unknown-peers.ts',
+    find: 'if (nowMs - this.#unlinkedMs < longMs) return this.#host.isReceiving();',
+    replace: 'if (nowMs - this.#unlinkedMs < longMs) return false;',
+    suites: [UNKNOWN],
+  },
 ];
 
 export const NETWORK = listed('network', 'ours', FAULTS);

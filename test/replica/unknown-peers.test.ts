@@ -264,6 +264,29 @@ describe('the rules, one by one', () => {
     expect(unknown.accepts(9, raft('heartbeat'))).toBe(false);
   });
 
+  test('a node that was alone gives the members time to elect before its first window, unless it receives a state', async () => {
+    const linked: number[] = [];
+    const { clock, leaderless, unknown } = rules(linked);
+    leaderless.sinceMs = clock.now();
+    const looks = async (count: number): Promise<string> => {
+      let open = '';
+      for (let look = 0; look < count; look++) {
+        open += unknown.accepts(9, raft('heartbeat')) ? '+' : '-';
+        await clock.advance(500);
+      }
+      return open;
+    };
+    expect(await looks(6)).toBe('--++++');
+    linked.push(2);
+    expect(await looks(8)).toBe('---++++-');
+    linked.length = 0;
+    unknown.linkClosed();
+    expect(await looks(3)).toBe('--+');
+    linked.push(2);
+    leaderless.isReceiving = true;
+    expect(unknown.accepts(9, image)).toBe(true);
+  });
+
   test('alone for the given time, a node accepts a leader and a candidate, and a higher term once in that time', async () => {
     const linked: number[] = [2];
     const { clock, unknown } = rules(linked);
