@@ -5,6 +5,8 @@ import { EventLog } from '../../src/replica/event-log.ts';
 import { EventStreams } from './properties/event-streams.ts';
 import { simulate } from './simulation.ts';
 
+vi.setConfig({ testTimeout: 300_000 });
+
 afterEach(() => {
   vi.restoreAllMocks();
 });

@@ -154,7 +154,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     title: 'a node that has lost its disk is taken back under its old number',
-    property: 'acknowledged',
+    property: 'leader-completeness',
     seeds: 20,
     options: () => ({ envFault: { env: (env) => ({ ...env, transport: faults.welcoming(env) }) }, replan: faults.wipedDisks }),
   },
