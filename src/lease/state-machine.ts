@@ -196,6 +196,11 @@ export class StateMachine {
     return { claims: this.#claims.size, grants: this.#lessor.size, pins: this.#pins.size, remembered: this.#remembered.size };
   }
 
+  /** Whether a command under this idempotency key was decided, or waits: a repeat of it carries nothing out. */
+  remembers(idempotencyKey: string): boolean {
+    return this.#remembered.get(idempotencyKey) !== undefined;
+  }
+
   /** The lives of nodes at which claims wait, and the tickets of those that wait at a node in lives up to that one. */
   waitingLives(): readonly Life[] {
     return this.#waiters.lives();

@@ -20,9 +20,11 @@ const NOTHING: Growth = { claims: 0, namespace: '', keys: 0, sessions: 0, state:
 /**
  * The growth by a command on the present state; null for one that is never refused for room: extend, renew, a claim by the present holder,
  * release, revoke, delete, detach, unpin, leave, expiry. Attachments and pins have limits of their own. Whatever another command of the same
- * batch does first, all commands together do not add more than the sum.
+ * batch does first, all commands together do not add more than the sum. Null also for a repeat under an idempotency key: it adds nothing,
+ * and `no-room` would deny what the first attempt did.
  */
 export function growthOf(command: Command, state: StateMachine): Growth | null {
+  if (command.kind === 'once' && state.remembers(command.key)) return null;
   const bare: BareCommand = command.kind === 'once' ? command.command : command;
   switch (bare.kind) {
     case 'claim':

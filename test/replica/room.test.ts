@@ -54,6 +54,20 @@ describe('beyond the quota of claims', () => {
     expect(leader.replica.appliedIndex).toBe(appliedIndex);
   });
 
+  test('a repeat under an idempotency key gets the outcome of its first attempt', async () => {
+    await start({ maxKeys: 1, maxSessions: 1 });
+    const { leader } = cluster;
+    const commands: Command[] = [
+      { kind: 'once', key: 'r1', command: put('k', 'v') },
+      { kind: 'once', key: 'r2', command: { kind: 'grant', id: null, ttlMs: 1_000_000 } },
+      { kind: 'once', key: 'r3', command: txn([putOp('k', 'w')]) },
+    ];
+    for (const command of commands) expect(await run(leader, command)).toEqual(['done']);
+    expect(await run(leader, put('k2'), { kind: 'grant', id: null, ttlMs: 1_000_000 })).toEqual(['keys', 'sessions']);
+    for (const node of cluster.nodes) expect(await run(node, ...commands)).toEqual(['done', 'done', 'done']);
+    expect(leader.replica.state.key('k')?.value).toBe('w');
+  });
+
   test('everything that keeps, shortens, or ends a lease is carried out', async () => {
     await start({ maxClaims: 2, maxKeys: 1, maxSessions: 1, maxStateBytes: 1, namespaceShare: 0.5 });
     const { leader, followers } = cluster;
