@@ -220,7 +220,9 @@ class Sockets implements TcpTransport, GreetingOwner {
     const node = greeting.dialled ?? greeting.hello?.peer.node;
     if (node === undefined) return;
     this.#peers.get(node)?.failed(greeting, refusal);
-    if (refusal !== null) this.#tell(node, refusal);
+    // Anybody can call as a member that this node does not know yet, and then refuse it.
+    const isMember = greeting.dialled !== null || this.#house.members.some((member) => member.node === node);
+    if (refusal !== null && isMember) this.#tell(node, refusal);
   }
 
   /**

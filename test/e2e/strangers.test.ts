@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 import { varintBytes, writeVarint } from '../../src/io/bytes.ts';
+import { codec } from '../../src/io/codec.ts';
 import { frameOf } from '../../src/io/frame.ts';
 import { PROTOCOL_VERSION } from '../../src/io/transport-hello.ts';
 import { POSITION_MAX, raftKind } from '../../src/io/wire-raft.ts';
@@ -89,6 +90,22 @@ test('a stranger that reports any term to any node does not cost the cluster its
   // Whatever was taken of the stranger's numbers would be in the log's head now.
   expect((await viewOf(heir)).term).toBeLessThan(term + 20);
   expect((await heir.request('GET', leasePath('after-n1'))).body).toMatchObject({ holder: 'alice' });
+});
+
+test('a stranger that refuses a node does not end it', async () => {
+  const leader = await cluster.agreed();
+  for (const node of cluster.nodes) {
+    for (const code of ['directory', 'removed', 'number', 'cluster', 'version']) {
+      const raw = await RawPeer.connect(portOf(node));
+      raw.send(frameOf(1, codec.encode([PROTOCOL_VERSION, clusterName(), STRANGER, 'n4', '', 'f00d', numberOf(node), code, 1])));
+      expect(await raw.until(() => raw.frames.length > 0)).toBe(true);
+      raw.send(frameOf(3, codec.encode([code, 'go away'])));
+      expect(await raw.until(() => raw.closed)).toBe(true);
+    }
+  }
+  await sleep(200);
+  expect(cluster.nodes.map((node) => node.process.hasEnded)).toEqual([false, false, false]);
+  expect(await cluster.agreed()).toBe(leader);
 });
 
 test('a stranger that never stops does not keep a cluster that restarts from electing a leader', async () => {

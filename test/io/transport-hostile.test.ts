@@ -206,6 +206,22 @@ test('unknown peers that have gone leave their places to others, and a number fa
   }
 });
 
+test('a refusal by a caller that is not a member is told to nobody', async () => {
+  const { transport, seen } = await started(1);
+  for (const code of ['directory', 'removed']) {
+    const raw = await connected(transport);
+    const hello = changed(2, 4);
+    hello[3] = 'n4';
+    raw.send(frameOf(1, codec.encode(hello)));
+    expect(await raw.until(() => raw.frames.length > 0)).toBe(true);
+    expect(raw.refusal()).toBeNull();
+    raw.send(frameOf(3, codec.encode([code, 'your data directory is not yours'])));
+    expect(await raw.until(() => raw.closed)).toBe(true);
+  }
+  expect(transport.counters.refusalsReceived).toBe(2);
+  expect(seen.refusals).toEqual([]);
+});
+
 test('10,000 half-open connections push out one another and do not keep members from linking', async () => {
   const first = await started(1);
   let opened = 0;

@@ -121,6 +121,13 @@ const FAULTS: readonly Fault[] = [
     replace: 'if (nowMs - this.#unlinkedMs < longMs) return false;',
     suites: [UNKNOWN],
   },
+  {
+    title: 'a caller that is not a member can end a node by a refusal',
+    file: 'io/transport.ts',
+    find: 'if (refusal !== null && isMember)',
+    replace: 'if (refusal !== null)',
+    suites: ['io/transport-hostile.test.ts'],
+  },
 ];
 
 export const NETWORK = listed('network', 'ours', FAULTS);
