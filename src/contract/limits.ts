@@ -76,3 +76,6 @@ export const LEASE_KEYS_MAX = 100_000;
 export const TXN_READ_KEYS_MAX = 10_000;
 export const TXN_READ_MAX_CHARACTERS = 4 * 1024 * 1024;
 export const TXN_DELETED_KEYS_MAX = 10_000;
+
+/** Keys of an ended lease, not removed yet, that one transaction passes over with its prefixes; more is `429 overloaded`. */
+export const TXN_PASSED_KEYS_MAX = 10_000;

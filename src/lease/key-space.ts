@@ -120,6 +120,11 @@ export class KeySpace {
     for (const record of this.#keys.range(prefix, null)) if (!isHidden(record)) yield record;
   }
 
+  /** The same with `null` for each key that has ended with its lease and still has a record. */
+  *rangeWithHidden(prefix: string): Iterable<KeyRecord | null> {
+    for (const record of this.#keys.range(prefix, null)) yield isHidden(record) ? null : record;
+  }
+
   /** All keys that have a record, in order. */
   all(): Iterable<KeyRecord> {
     return this.#keys.range('', null);

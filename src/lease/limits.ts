@@ -29,3 +29,8 @@ export const LEASE_KEYS_MAX = 100_000;
 export const TXN_READ_KEYS_MAX = 10_000;
 export const TXN_READ_MAX_CHARACTERS = 4 * 1024 * 1024;
 export const TXN_DELETED_KEYS_MAX = 10_000;
+/**
+ * Keys that one transaction passes over with its prefixes because they ended with their lease and only their records are left. More is
+ * refused as overloaded: later entries remove them.
+ */
+export const TXN_PASSED_KEYS_MAX = 10_000;

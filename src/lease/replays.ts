@@ -10,6 +10,7 @@ import type { Outcome, Refusal, TxnResult } from './outcomes.ts';
 import type { Pins } from './pins.ts';
 import type { FirstOutcome } from './remembered-note.ts';
 import type { Standing } from './standing.ts';
+import { excessOf } from './txn-work.ts';
 
 /**
  * A first outcome is a statement about the present or about the past.
@@ -45,6 +46,13 @@ export class Replays {
     if (first.kind === 'txn') {
       const readsAgain = first.results.includes(null);
       const ops = command.kind !== 'txn' ? [] : first.succeeded ? command.success : command.failure;
+      if (
+        excessOf(
+          ops.filter((_, at) => first.results[at] === null),
+          this.#keys,
+        ) !== null
+      )
+        return { kind: 'repeated', firstIndex, index: this.#standing.index, outcome: notReadAgain(firstIndex) };
       const results = first.results.map((result, at) => result ?? this.#readAgain(ops[at]));
       const index = readsAgain ? this.#standing.index : firstIndex;
       return { kind: 'repeated', firstIndex, index, outcome: { kind: 'txn', succeeded: first.succeeded, results } };
@@ -145,5 +153,13 @@ function isAboutThePast({ code }: Refusal): boolean {
 
 function noLongerTrue(firstIndex: number): Outcome {
   const detail = `the first request under this idempotency key was answered at log index ${firstIndex}, and that is no longer true`;
+  return { kind: 'refused', refusal: { code: 'conflict', detail } };
+}
+
+/** What the first request read is not kept, and there is too much of it now for one entry. */
+function notReadAgain(firstIndex: number): Outcome {
+  const detail =
+    `the transaction under this idempotency key was applied at log index ${firstIndex}. What it read was not kept, ` +
+    'and is too much now to be read again in one step. Read it in pages';
   return { kind: 'refused', refusal: { code: 'conflict', detail } };
 }

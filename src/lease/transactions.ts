@@ -7,10 +7,10 @@ import type { Lease } from './granted-lease.ts';
 import type { History } from './history.ts';
 import { type KeyRecord, type KeySpace, keyView } from './key-space.ts';
 import type { Lessor } from './lessor.ts';
-import { TXN_DELETED_KEYS_MAX, TXN_READ_KEYS_MAX, TXN_READ_MAX_CHARACTERS } from './limits.ts';
 import { compareLeaseIds } from './names.ts';
 import type { Outcome, TxnResult } from './outcomes.ts';
 import { noteUses, refuteAssertions } from './trapdoor.ts';
+import { excessOf } from './txn-work.ts';
 
 type CommandOf<Kind extends Command['kind']> = Extract<Command, { readonly kind: Kind }>;
 
@@ -56,7 +56,8 @@ export class Transactions {
     for (const op of ops) {
       if (op.kind === 'put' && !this.#leaseExists(op.lease)) return leaseNotFound(op.lease);
     }
-    if (this.#isTooMuch(ops)) return { kind: 'refused', refusal: { code: 'too-large', detail: TOO_MUCH } };
+    const excess = excessOf(ops, this.#keys);
+    if (excess !== null) return excess;
     const full = this.#fullLease(ops);
     if (full !== null) return leaseFull(full);
     noteUses(command.assert, this.#claims);
@@ -117,32 +118,6 @@ export class Transactions {
     return null;
   }
 
-  /** Whether the operations could read or delete more than one entry may: it holds up every node that applies it. */
-  #isTooMuch(ops: readonly TxnOp[]): boolean {
-    const puts: { readonly key: string; readonly value: string }[] = [];
-    let keys = 0;
-    let characters = 0;
-    let deleted = 0;
-    const isOver = (): boolean => keys > TXN_READ_KEYS_MAX || characters > TXN_READ_MAX_CHARACTERS || deleted > TXN_DELETED_KEYS_MAX;
-    for (const op of ops) {
-      if (op.kind === 'put') puts.push(op);
-      if (op.kind === 'put' || op.kind === 'delete') continue;
-      const present = op.kind === 'get' ? [this.#keys.get(op.key)] : this.#keys.range(op.prefix);
-      const written = puts.filter(({ key }) => (op.kind === 'get' ? key === op.key : key.startsWith(op.prefix)));
-      for (const records of [present, written]) {
-        for (const record of records) {
-          if (op.kind === 'delete-prefix') deleted += 1;
-          else {
-            keys += 1;
-            characters += record?.value.length ?? 0;
-          }
-          if (isOver()) return true;
-        }
-      }
-    }
-    return false;
-  }
-
   #lease(id: string | null): Lease | null {
     return id === null ? null : (this.#lessor.get(id) ?? null);
   }
@@ -154,10 +129,6 @@ export class Transactions {
     return held ? null : { kind: 'refused', refusal: { code: 'precondition-failed', key, modRevision } };
   }
 }
-
-const TOO_MUCH =
-  `a transaction reads at most ${TXN_READ_KEYS_MAX} keys and ${TXN_READ_MAX_CHARACTERS} characters of their values, ` +
-  `and deletes at most ${TXN_DELETED_KEYS_MAX} keys by prefixes`;
 
 function keyNotFound(key: string): Outcome {
   return { kind: 'refused', refusal: { code: 'key-not-found', key } };

@@ -1,6 +1,6 @@
 // The end of a session of many keys and claims: at one index for every reader and every rule, in small steps for the nodes.
 import { describe, expect, test, vi } from 'vitest';
-import { LEASE_KEYS_MAX } from '../../src/lease/limits.ts';
+import { LEASE_KEYS_MAX, TXN_PASSED_KEYS_MAX } from '../../src/lease/limits.ts';
 import { StateMachine } from '../../src/lease/state-machine.ts';
 import { alice, bob, claimIn, dumped, Log, leaseKey, redis, refusalIn, restored } from './log.ts';
 
@@ -180,6 +180,30 @@ describe('a rule that meets a key or claim whose session has ended', () => {
     expect(txn).toMatchObject({ succeeded: true, results: [{ keys: [{ key: 'c' }] }, { deleted: 0 }] });
     log.sweepAll();
     expect(visible(log)).toEqual({ claims: ['q'], keys: ['c'], counts: 1 });
+  });
+
+  test('a transaction passes over so many of its keys and no more, until they are removed', () => {
+    const log = new StepLog(256);
+    log.grant('5', 100);
+    for (let at = 0; at <= TXN_PASSED_KEYS_MAX; at += 1) log.put(`k${at}`, 'v', '5');
+    log.put('kept', 'v');
+    for (const op of [
+      { kind: 'get-prefix', prefix: 'k' },
+      { kind: 'delete-prefix', prefix: 'k' },
+    ] as const) {
+      const before = new StepLog(256);
+      before.state = restored(log.state);
+      before.index = log.index;
+      before.apply({ kind: 'revoke', id: '5' });
+      // 256 were removed by the entry of the end.
+      const twice = { kind: 'txn', assert: [], compare: [], success: [op, op], failure: [] } as const;
+      const refusal = refusalIn(before.apply(twice));
+      expect(refusal).toMatchObject({ code: 'overloaded', detail: expect.stringContaining('are being removed') });
+      expect(before.state.key('kept')).not.toBeNull();
+      expect(before.apply({ ...twice, success: [op] }).kind).toBe('txn');
+      before.sweepAll();
+      expect(before.apply(twice).kind).toBe('txn');
+    }
   });
 
   test('an assertion about the tenure does not hold any more', () => {

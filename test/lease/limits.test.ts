@@ -54,6 +54,7 @@ test('the contract tells the limits that the state keeps', () => {
       'REMEMBERED_FOR_MS',
       'REMEMBERED_MAX',
       'TXN_DELETED_KEYS_MAX',
+      'TXN_PASSED_KEYS_MAX',
       'TXN_READ_KEYS_MAX',
       'TXN_READ_MAX_CHARACTERS',
       'WAITERS_MAX',

@@ -1,7 +1,7 @@
 // Exactly once: a command under a caller's key is carried out once, and a repeat is told what is true of the first outcome.
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { BareCommand } from '../../src/lease/commands.ts';
-import { LEASE_WAITERS_MAX, REMEMBERED_BYTES_MAX, REMEMBERED_FOR_MS, REMEMBERED_MAX } from '../../src/lease/limits.ts';
+import { LEASE_WAITERS_MAX, REMEMBERED_BYTES_MAX, REMEMBERED_FOR_MS, REMEMBERED_MAX, TXN_READ_KEYS_MAX } from '../../src/lease/limits.ts';
 import type { Outcome } from '../../src/lease/outcomes.ts';
 import type { TurnEnd } from '../../src/lease/queueing.ts';
 import { RememberedOutcomes } from '../../src/lease/remembered.ts';
@@ -103,6 +103,21 @@ describe('a repeat', () => {
     log.put('k', 'now');
     // Read again, so it is true at the index of the repeat.
     expect(once('t', read)).toMatchObject(now(2, { results: [{ keys: [{ value: 'now' }] }] }));
+  });
+
+  test('of a transaction says that it was applied if what it read is too much now to be read again in one entry', () => {
+    log.put('k', 'v'.repeat(60_000));
+    const ops = [{ kind: 'get-prefix', prefix: 'k' } as const, { kind: 'put', key: 'count', value: '1', lease: null } as const];
+    const read: BareCommand = { kind: 'txn', assert: [], compare: [], success: ops, failure: [] };
+    once('t', read);
+    const first = log.index;
+    for (let at = 1; at < TXN_READ_KEYS_MAX; at += 1) log.put(`k${at}`, '');
+    expect(once('t', read)).toMatchObject(now(first, { kind: 'txn', succeeded: true }));
+    log.put('k-one-more', '');
+    expect(once('t', read)).toMatchObject(
+      now(first, { kind: 'refused', refusal: { code: 'conflict', detail: expect.stringContaining(`was applied at log index ${first}`) } }),
+    );
+    expect(log.state.key('count')?.version).toBe(1);
   });
 
   test('of a grant that version 0.1.0 remembered, with lists, shows the lease as it is', () => {
