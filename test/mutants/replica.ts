@@ -263,7 +263,15 @@ const FAULTS: readonly Fault[] = [
     file: 'replica/growth.ts',
     find: 'claim.holder === command.holder || ',
     replace: '',
-    suites: [ROOM],
+    suites: [ROOM, 'sim/quotas.test.ts'],
+  },
+  {
+    // P16 of the operations contract.
+    title: 'a full disk refuses what keeps or gives back',
+    file: 'replica/growth.ts',
+    find: 'default:\n      return null;',
+    replace: 'default:\n      return NOTHING;',
+    suites: [ROOM, 'sim/quotas.test.ts'],
   },
   {
     title: 'quotas are not compared with what the same batch adds',

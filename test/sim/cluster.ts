@@ -58,6 +58,8 @@ interface Node {
   readonly lostDisks: SimDisk[];
   readonly mood: DiskMood;
   life: Life | null;
+  /** What its disk is said to have left, if anybody looks. */
+  freeBytes: number;
   /** Its data directory cannot be believed any more: it takes no part. */
   isLost: boolean;
   /** It was removed, and has ended because of it. */
@@ -129,7 +131,19 @@ export class Cluster {
     if (this.#nodes.has(id)) throw new Error(`cluster: there is a node ${id} already`);
     const disk = new SimDisk(this.#checksum, diskName);
     const mood = { ...this.#plan.disk };
-    this.#nodes.set(id, { id, name, diskName, disk, peerDisks: new Map(), lostDisks: [], mood, life: null, isLost: false, isGone: false });
+    this.#nodes.set(id, {
+      id,
+      name,
+      diskName,
+      disk,
+      peerDisks: new Map(),
+      lostDisks: [],
+      mood,
+      life: null,
+      freeBytes: DISK_BYTES,
+      isLost: false,
+      isGone: false,
+    });
   }
 
   has(id: NodeId): boolean {
@@ -163,6 +177,11 @@ export class Cluster {
     return this.#node(id).mood;
   }
 
+  /** From now on the node's disk is said to have little left, or much. */
+  reportDisk(id: NodeId, isLow: boolean): void {
+    this.#node(id).freeBytes = isLow ? 1 : DISK_BYTES;
+  }
+
   /** Nodes that are up, paused ones included. */
   get up(): readonly NodeId[] {
     return this.ids.filter((id) => this.life(id) !== null);
@@ -180,6 +199,14 @@ export class Cluster {
       }
     }
     return found;
+  }
+
+  /** Terms of the nodes that say they lead. */
+  get led(): Term[] {
+    return this.up.flatMap((id) => {
+      const replica = this.life(id)?.replica;
+      return replica?.leader === this.name(id) ? [replica.term] : [];
+    });
   }
 
   /** The members, but for those whose data directory is damaged or was wiped, and those that were never started. */
@@ -209,7 +236,9 @@ export class Cluster {
       this.#tell(name, `gets ${describeFrame(frame)} from n${from}`, 'detail'),
     );
     const clock = new SimClock(this.#scheduler, process, random, this.#plan.clocks[id - 1] ?? STEADY_CLOCK);
-    const env: Env = { clock, random, store, transport, codec, checksum: this.#checksum };
+    const room = { heap: () => null, disk: () => ({ freeBytes: node.freeBytes, totalBytes: DISK_BYTES }) };
+    const { quotas } = this.#plan;
+    const env: Env = { clock, random, store, transport, codec, checksum: this.#checksum, ...(quotas === null ? {} : { room }) };
     let role = '';
     process.call(() => {
       const replica = new Replica(this.#host.envFault?.env?.(env, id) ?? env, {
@@ -218,6 +247,7 @@ export class Cluster {
         heartbeatMs: this.#plan.heartbeatMs,
         electionTimeoutMs: this.#plan.electionTimeoutMs,
         limits: this.#plan.limits,
+        ...(quotas === null ? {} : { room: { ...quotas, diskReserveBytes: RESERVE_BYTES } }),
         trace: (event) => {
           if (event.kind === 'configuration-switched') this.#noteMembers(id, event.conf);
           if (event.kind === 'became') {
@@ -445,4 +475,6 @@ function tellEvents(node: NodeId, { events }: Replica, tell: (fact: Fact) => voi
 /** What only a leader sends. */
 const LEADER_KINDS: ReadonlySet<string> = new Set(['append', 'heartbeat', 'snapshot', 'timeout-now']);
 const RESTART_MS = 10;
+const DISK_BYTES = 1_000_000;
+const RESERVE_BYTES = 1_000;
 const STEADY_CLOCK = { zeroMs: 0, rate: 1, latenessMs: 0 };

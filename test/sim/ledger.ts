@@ -57,6 +57,14 @@ export class Ledger {
     return null;
   }
 
+  /** The term in which `holder` was granted the lease that it has held from `sinceMs` until now; null when it has not. */
+  heldSince(key: LeaseKey, holder: string, sinceMs: number): Term | null {
+    const marks = this.#marks.get(keyName(key)) ?? [];
+    const at = marks.findLastIndex((mark) => mark.atMs < sinceMs);
+    if (at < 0 || marks.slice(at).some(({ tenure }) => tenure?.holder !== holder)) return null;
+    return this.entries.get(marks[at]?.index ?? 0)?.term ?? null;
+  }
+
   /** How the tenure that `fence` began came to its end; null while it lasts, or when it never was. */
   endOf(key: LeaseKey, fence: number): TenureMark | null {
     const marks = this.#marks.get(keyName(key)) ?? [];

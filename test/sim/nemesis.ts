@@ -55,6 +55,7 @@ export class Nemesis {
     for (const id of this.#cluster.ids) {
       Object.assign(this.#cluster.mood(id), CALM_DISK);
       this.#cluster.disk(id).isFull = false;
+      this.#cluster.reportDisk(id, false);
       if (this.#cluster.life(id)?.process.paused === true) this.#cluster.resume(id);
       this.#cluster.start(id);
     }
@@ -134,6 +135,10 @@ export class Nemesis {
         if (name !== null) this.#tell(`a stranger comes that calls itself ${name}`);
         return;
       }
+      case 'low-disk':
+        this.#cluster.reportDisk(victim, true);
+        this.#later(300, 3_000, () => this.#cluster.reportDisk(victim, false));
+        return;
       case 'failing-disk':
         Object.assign(this.#cluster.mood(victim), { writesBeforeFailure: this.#random.below(10), failure: 'EIO' });
         this.#later(500, 2_000, () => this.#cluster.start(victim));

@@ -1,5 +1,6 @@
 // What one seed decides before a run: how many nodes, how fast, what may go wrong and how often.
 import type { ReplicaLimits } from '../../src/replica/config.ts';
+import type { RoomLimits } from '../../src/replica/room.ts';
 import type { ClockOptions } from './clock.ts';
 import type { DiskMood } from './log-store.ts';
 import type { NetworkMood } from './network.ts';
@@ -35,6 +36,7 @@ export const FAULTS = [
   'hung-disk',
   'silent-links',
   'stranger',
+  'low-disk',
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];
@@ -42,10 +44,11 @@ export type Fault = (typeof FAULTS)[number];
 /** Only in some runs, as they change all that follows. */
 const MEMBER_FAULTS: readonly Fault[] = ['add-member', 'remove-member', 'remove-leader', 'replace-member', 'wipe-member'];
 /** Drawn after all others, so that runs found without them stay as they were. */
-const LATE_FAULTS: readonly Fault[] = ['hung-disk', 'silent-links', 'stranger'];
+const LATE_FAULTS: readonly Fault[] = ['hung-disk', 'silent-links', 'stranger', 'low-disk'];
 /** Of twenty, and none that a seed of seeds.txt draws. */
 const SILENT_DRAWS: readonly number[] = [0, 1, 3, 6, 7, 9];
 const STRANGER_DRAWS: readonly number[] = [0, 1, 2, 3, 4, 5];
+const QUOTA_DRAWS: readonly number[] = [3, 4, 5, 6, 7, 9];
 /** Nodes that a run can come to have; further ones keep perfect time. */
 const CLOCKS = 12;
 
@@ -62,6 +65,8 @@ export interface Plan {
   /** Whether raft frames come twice, late, or from the distant past all the time. */
   readonly isHostile: boolean;
   readonly limits: Partial<ReplicaLimits>;
+  /** Null: none, and nobody looks how much the disks have left. */
+  readonly quotas: Partial<RoomLimits> | null;
   /** The clock of each node, by its number minus one. */
   readonly clocks: readonly ClockOptions[];
   readonly network: NetworkMood;
@@ -121,6 +126,7 @@ function drawLongTurns(random: SeededRandom): Plan {
       requestTimeoutMs: random.pick([1_000, 3_000]),
       ...(random.chance(0.1) ? { maxInboxRequests: 2, maxPendingRequests: 8 } : {}),
     },
+    quotas: null,
     clocks: drawClocks(random, nodes, drifts),
     network: {
       ...CALM_NETWORK,
@@ -152,7 +158,20 @@ function withLateFaults(random: SeededRandom, plan: Plan): Plan {
   const late = ['hung-disk' as const].filter(() => random.chance(0.35));
   const silent: readonly Fault[] = SILENT_DRAWS.includes(random.below(20)) ? ['silent-links'] : [];
   const stranger: readonly Fault[] = STRANGER_DRAWS.includes(random.below(20)) ? ['stranger'] : [];
-  return { ...plan, faults: [...plan.faults, ...late, ...silent, ...stranger] };
+  const faults = [...plan.faults, ...late, ...silent, ...stranger];
+  if (!QUOTA_DRAWS.includes(random.below(20))) return { ...plan, faults };
+  return { ...plan, faults: [...faults, 'low-disk'], quotas: drawQuotas(random) };
+}
+
+/** Fewer of most things than the clients want, of which there are four leases and four keys. */
+export function drawQuotas(random: SeededRandom): Partial<RoomLimits> {
+  return {
+    maxClaims: random.pick([1, 2, 3, 100]),
+    maxKeys: random.pick([1, 2, 3, 100]),
+    maxSessions: random.pick([1, 3, 100]),
+    maxStateBytes: random.pick([600, 1_500, 1 << 30]),
+    namespaceShare: random.pick([0.5, 1]),
+  };
 }
 
 /** In some runs, bytes decide when state is saved, the log is compacted, and requests are refused. */

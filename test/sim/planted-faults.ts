@@ -80,6 +80,12 @@ export function strangersAbout(plan: Plan): Plan {
   return only(plan, ['stranger', 'stranger', 'isolate-one', 'one-way', 'split', 'crash-one', 'remove-member', 'add-member'], 400);
 }
 
+/** Quotas that are reached at once, and disks that run low. */
+export function tightQuotas(plan: Plan): Plan {
+  const quotas = { maxClaims: 2, maxKeys: 2, maxSessions: 1, maxStateBytes: 1_500, namespaceShare: 1 };
+  return { ...only(plan, ['low-disk', 'low-disk', 'low-disk', 'crash-leader', 'isolate-leader', 'transfer'], 300), quotas };
+}
+
 // ---------------------------------------------------------------- disk, clock and state machine
 
 /** Says that an append is durable as soon as it is asked for. */

@@ -87,6 +87,7 @@ export function simulate(seed: number, options: SimulationOptions = {}): Simulat
       limits: { ...DEFAULT_LIMITS, ...plan.limits },
       ledger,
       fastestRate: plan.clocks.reduce((fastest, clock) => Math.max(fastest, clock.rate), 1),
+      led: () => cluster.led,
       disk: (node: NodeId) => cluster.disk(node),
       hasHad: (node, index, term) => cluster.hasHad(node, index, term),
       term: (node: NodeId) => cluster.life(node)?.replica.term ?? 0,

@@ -14,6 +14,7 @@ import { LinearizableReads } from './linearizable-reads.ts';
 import { LogBudget } from './log-budget.ts';
 import { LogMatching } from './log-matching.ts';
 import { NeverEarly } from './never-early.ts';
+import { NeverRefusedForRoom } from './never-refused-for-room.ts';
 import { NeverResurrected } from './never-resurrected.ts';
 import { OneHolder } from './one-holder.ts';
 import { Pins } from './pins.ts';
@@ -48,6 +49,7 @@ export function allProperties(world: World, without: readonly string[]): Propert
     new Waiters(world),
     new EventStreams(),
     new LogBudget(world),
+    new NeverRefusedForRoom(world),
   ];
   return properties.filter((property) => !without.includes(property.name));
 }

@@ -15,6 +15,8 @@ export interface World {
   readonly ledger: Ledger;
   /** The fastest clock of any node: milliseconds that it counts in one true one; at least 1. */
   readonly fastestRate: number;
+  /** Terms of the nodes that count as leaders of their own now, also those that are stopped in their tracks. */
+  led(): Term[];
   disk(node: NodeId): SimDisk;
   /** Whether the entry (index, term) is or was durable on a disk of the node: also on one that it has lost since. */
   hasHad(node: NodeId, index: Index, term: Term): boolean;
