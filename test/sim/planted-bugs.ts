@@ -155,7 +155,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     title: 'a node that has lost its disk is taken back under its old number',
     property: 'leader-completeness',
-    seeds: 20,
+    seeds: 60,
     options: () => ({ envFault: { env: (env) => ({ ...env, transport: faults.welcoming(env) }) }, replan: faults.wipedDisks }),
   },
   {

@@ -56,8 +56,11 @@ export class Acknowledged implements Property {
   #checkDisks(call: Call, index: Index, term: Term): void {
     const memberships = this.#world.members.since(call.firstBeganMs);
     const nodes = [...new Set(memberships.flatMap(({ conf }) => membersOf(conf)))];
-    const holding = nodes.filter((node) => this.#world.hasHad(node, index, term));
-    if (!memberships.some(({ conf }) => isQuorum(conf, holding))) {
+    // A claim that waited can be denied at an entry without a command, whose term the state machine is not told: then the disks tell it.
+    const terms = term > 0 ? [term] : [...new Set(nodes.map((node) => this.#world.disk(node).termAt(index) ?? 0))];
+    const holders = terms.map((candidate) => nodes.filter((node) => this.#world.hasHad(node, index, candidate)));
+    if (!holders.some((holding) => memberships.some(({ conf }) => isQuorum(conf, holding)))) {
+      const holding = holders[0] ?? [];
       throw new Violation(this.name, `call ${call.id} at ${index} is acknowledged and on the disks of ${JSON.stringify(holding)} only`);
     }
   }
