@@ -154,6 +154,9 @@ function unknownPeersHost(loop: Loop, view: ClusterView, health: PeerHealth): Un
     get term() {
       return loop.raft.term;
     },
+    get lastIndex() {
+      return loop.raft.lastIndex;
+    },
     isKnown: (node) => isKnown(loop, node),
     linkedMembers: () => {
       const { voters, votersOutgoing, learners, learnersNext } = loop.raft.conf;

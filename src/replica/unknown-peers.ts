@@ -1,13 +1,21 @@
 // What this node accepts from a peer that is not a member of its applied configuration. Such a peer is either the leader of a newer
 // configuration that this node has not received yet, or anything else that reached the peer port. See src/raft/README.md.
 import type { Clock, PeerFrame } from '../env.ts';
-import type { NodeId, Term } from '../raft/types.ts';
+import type { Index, NodeId, Term } from '../raft/types.ts';
 
 /** A member's report about its leader is used for this long: four intervals of the health frame. */
 const REPORT_MAX_AGE_MS = 2_000;
 
+/**
+ * The largest step of the term that this node takes at once for an unknown peer that no member vouches for. A few large steps would take it
+ * so far ahead that the members ignored it for ever (`TERM_JUMP_MAX` in `raft/admission.ts`).
+ */
+const TERM_STEP_MAX = 2 ** 20;
+
 export interface UnknownPeersHost {
   readonly term: Term;
+  /** Index of the last entry of the log. */
+  readonly lastIndex: Index;
   /** Whether the node is a member of the applied configuration, or was removed from it by the last change. */
   isKnown(node: NodeId): boolean;
   /** Members other than this node to which a link stands. */
@@ -33,7 +41,8 @@ const WINDOW = 2;
  *   too, in windows: between these its election timer runs out, so an unknown peer that never stops cannot prevent an election. The first
  *   window begins a while after a member was linked: members that have just started elect a leader first.
  * - A vote is asked of this node by an unknown peer only in those other cases, and never as part of a transfer.
- * - In those cases a higher term is adopted at most once per `patienceMs`.
+ * - In those cases a higher term is adopted at most once per `patienceMs`, and by at most `TERM_STEP_MAX`.
+ * - A heartbeat with a commit index above the last entry is never accepted from an unknown peer.
  * - Everything else (forwarded requests, barriers, member changes, answers of any kind, transfers) is ignored.
  */
 export class UnknownPeers {
@@ -76,8 +85,11 @@ export class UnknownPeers {
     if (frame.kind !== 'raft') return false;
     const { message } = frame;
     switch (message.kind) {
-      case 'append':
       case 'heartbeat':
+        // A leader sends no commit index above what this node acknowledged. Raft would take it for a lost log and end the node.
+        if (message.commit > this.#host.lastIndex) return false;
+        return this.#isReported(from) || (this.#isLost() && this.#mayAdopt(message.term));
+      case 'append':
         return this.#isReported(from) || (this.#isLost() && this.#mayAdopt(message.term));
       case 'pre-vote':
         return !message.transfer && this.#isLost();
@@ -121,7 +133,9 @@ export class UnknownPeers {
   }
 
   #mayAdopt(term: Term): boolean {
-    if (term <= this.#host.term) return true;
+    const step = term - this.#host.term;
+    if (step <= 0) return true;
+    if (step > TERM_STEP_MAX) return false;
     const nowMs = this.#clock.now();
     if (nowMs - this.#termAdoptedMs < this.#patienceMs) return false;
     this.#termAdoptedMs = nowMs;

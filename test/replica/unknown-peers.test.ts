@@ -211,7 +211,7 @@ describe('a node that lags behind the configuration', () => {
 
 describe('the rules, one by one', () => {
   const raft = (kind: PeerMessage['kind'], fields: object = {}): PeerFrame =>
-    ({ kind: 'raft', message: { kind, from: 9, to: 1, term: 5, ...fields } }) as unknown as PeerFrame;
+    ({ kind: 'raft', message: { kind, from: 9, to: 1, term: 5, commit: 0, ...fields } }) as unknown as PeerFrame;
   const image = { kind: 'image', term: 5, id: 1, position: 0, records: [], last: null } as const;
   const needed: PeerFrame[] = [raft('append'), raft('heartbeat'), image];
 
@@ -220,6 +220,7 @@ describe('the rules, one by one', () => {
     const leaderless: { sinceMs: number | null; isReceiving: boolean } = { sinceMs: null, isReceiving: false };
     const host = {
       term: 5,
+      lastIndex: 7,
       isKnown: (node: number) => node <= 3,
       linkedMembers: () => linked,
       reportedLeader: (peer: number) => reports[peer] ?? null,
@@ -228,6 +229,17 @@ describe('the rules, one by one', () => {
     };
     return { clock, leaderless, unknown: new UnknownPeers(clock, host, 1_000) };
   }
+
+  test('an unknown peer never sends a commit index above the last entry, nor a term far ahead', async () => {
+    const { clock, unknown } = rules([]);
+    await clock.advance(1_000);
+    expect(unknown.accepts(9, raft('heartbeat', { commit: 8 }))).toBe(false);
+    expect(unknown.accepts(9, raft('heartbeat', { commit: 7 }))).toBe(true);
+    expect(unknown.accepts(9, raft('append', { term: 5 + 2 ** 20 + 1 }))).toBe(false);
+    expect(unknown.accepts(9, raft('append', { term: 5 + 2 ** 20 }))).toBe(true);
+    const reported = rules([2], { 2: { leader: 9, atMs: 0 } });
+    expect(reported.unknown.accepts(9, raft('heartbeat', { commit: 8 }))).toBe(false);
+  });
 
   test('a member is accepted with everything', () => {
     const { unknown } = rules([]);
