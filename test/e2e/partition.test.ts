@@ -18,11 +18,13 @@ const SERVED_MAX_MS = 2 * ELECTION_TIMEOUT_MS;
 
 afterAll(endAll);
 
+const OBSTACLE = LinkNamespaces.obstacle();
+
+// Where namespaces show the rest, one cut through proxies shows that these work.
 describe('links through proxies that swallow bytes', () => {
-  withCutLinks(() => LinkProxies.start());
+  withCutLinks(() => LinkProxies.start(), OBSTACLE === null ? 'first' : 'all');
 });
 
-const OBSTACLE = LinkNamespaces.obstacle();
 if (OBSTACLE === null) {
   describe('links between network namespaces', () => {
     const links = withCutLinks(() => LinkNamespaces.start());
@@ -47,7 +49,7 @@ if (OBSTACLE === null) {
   });
 } else console.warn(`links: 6 tests between network namespaces do not run here: ${OBSTACLE}`);
 
-function withCutLinks(start: () => Promise<CutLinks>): () => CutLinks {
+function withCutLinks(start: () => Promise<CutLinks>, which: 'first' | 'all' = 'all'): () => CutLinks {
   let links: CutLinks;
 
   beforeAll(async () => {
@@ -66,6 +68,7 @@ function withCutLinks(start: () => Promise<CutLinks>): () => CutLinks {
     console.log(`links: two followers linked ${round(linkedMs)} ms after the outage`);
     expect(linkedMs).toBeLessThan(LINK_MAX_MS);
   });
+  if (which === 'first') return () => links;
 
   test('a follower and the leader do not hear each other: no leader change, the follower alone is not ready until they link', async () => {
     const leader = await agreedLeader(links.nodes);
