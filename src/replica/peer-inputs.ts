@@ -157,6 +157,10 @@ function unknownPeersHost(loop: Loop, view: ClusterView, health: PeerHealth): Un
     get lastIndex() {
       return loop.raft.lastIndex;
     },
+    get isOnlyVoter() {
+      const { voters, votersOutgoing } = loop.raft.conf;
+      return voters.length === 1 && votersOutgoing.length === 0 && voters[0] === loop.raft.status().id;
+    },
     isKnown: (node) => isKnown(loop, node),
     linkedMembers: () => {
       const { voters, votersOutgoing, learners, learnersNext } = loop.raft.conf;

@@ -18,6 +18,8 @@ export interface UnknownPeersHost {
   readonly lastIndex: Index;
   /** Whether the node is a member of the applied configuration, or was removed from it by the last change. */
   isKnown(node: NodeId): boolean;
+  /** Whether this node is the only voter: it needs no other node to lead, so nobody can be ahead of it. */
+  readonly isOnlyVoter: boolean;
   /** Members other than this node to which a link stands. */
   linkedMembers(): readonly NodeId[];
   /** The leader that a peer reported last, and when, in local time; null if it has reported none. */
@@ -42,6 +44,7 @@ const WINDOW = 2;
  *   window begins a while after a member was linked: members that have just started elect a leader first.
  * - A vote is asked of this node by an unknown peer only in those other cases, and never as part of a transfer.
  * - In those cases a higher term is adopted at most once per `patienceMs`, and by at most `TERM_STEP_MAX`.
+ * - The only voter of a cluster needs none of this, and accepts nothing.
  * - A heartbeat with a commit index above the last entry is never accepted from an unknown peer.
  * - Everything else (forwarded requests, barriers, member changes, answers of any kind, transfers) is ignored.
  */
@@ -110,7 +113,7 @@ export class UnknownPeers {
   }
 
   #isLost(): boolean {
-    return this.#isAlone() || this.#isInWindow();
+    return !this.#host.isOnlyVoter && (this.#isAlone() || this.#isInWindow());
   }
 
   #isInWindow(): boolean {

@@ -28,7 +28,7 @@ describe('granting', () => {
     for (const answer of [first, second]) {
       expect(answer.status).toBe(201);
       expect(BigInt(answer.body.id as string)).toBeGreaterThan(0n);
-      expect(answer.body).toMatchObject({ ttlMs: 10_000, keys: [], claims: [] });
+      expect(answer.body).toMatchObject({ ttlMs: 10_000, keyCount: 0, claimCount: 0, attachedIndex: 0 });
       for (const name of ['leasehold-node', 'leasehold-leader', 'leasehold-term', 'leasehold-index'])
         expect(answer.headers.get(name)).toBeTruthy();
     }
@@ -43,7 +43,7 @@ describe('granting', () => {
     expect((await grant(5_000, id)).body).toMatchObject({ code: 'lease-exists', id });
     expect((await three.call('GET', `${LEASES}/${id}`)).body).toMatchObject({ ttlMs: 60_000, keys: [key] });
     expect((await three.call('DELETE', `${LEASES}/${id}`)).status).toBe(204);
-    expect((await grant(5_000, id)).body).toMatchObject({ id, ttlMs: 5_000, keys: [] });
+    expect((await grant(5_000, id)).body).toMatchObject({ id, ttlMs: 5_000, keyCount: 0 });
   });
 
   test('EL-03 a time below the least is refused over HTTP, where the least is 1 ms; a lessor with a minimum raises to it and says so', async () => {

@@ -215,12 +215,13 @@ describe('the rules, one by one', () => {
   const image = { kind: 'image', term: 5, id: 1, position: 0, records: [], last: null } as const;
   const needed: PeerFrame[] = [raft('append'), raft('heartbeat'), image];
 
-  function rules(linked: number[], reports: Record<number, { readonly leader: number; readonly atMs: number }> = {}) {
+  function rules(linked: number[], reports: Record<number, { readonly leader: number; readonly atMs: number }> = {}, isOnlyVoter = false) {
     const clock = new ManualClock();
     const leaderless: { sinceMs: number | null; isReceiving: boolean } = { sinceMs: null, isReceiving: false };
     const host = {
       term: 5,
       lastIndex: 7,
+      isOnlyVoter,
       isKnown: (node: number) => node <= 3,
       linkedMembers: () => linked,
       reportedLeader: (peer: number) => reports[peer] ?? null,
@@ -239,6 +240,15 @@ describe('the rules, one by one', () => {
     expect(unknown.accepts(9, raft('append', { term: 5 + 2 ** 20 }))).toBe(true);
     const reported = rules([2], { 2: { leader: 9, atMs: 0 } });
     expect(reported.unknown.accepts(9, raft('heartbeat', { commit: 8 }))).toBe(false);
+  });
+
+  test('the only voter of a cluster accepts no unknown peer, however long it is alone', async () => {
+    const { clock, leaderless, unknown } = rules([], {}, true);
+    leaderless.sinceMs = clock.now();
+    await clock.advance(60_000);
+    for (const frame of [...needed, raft('vote', { transfer: false }), raft('pre-vote', { transfer: false })]) {
+      expect(unknown.accepts(9, frame)).toBe(false);
+    }
   });
 
   test('a member is accepted with everything', () => {
