@@ -2,7 +2,7 @@
 // younger attempt, has the last word.
 import { connect } from 'node:net';
 import type { Address } from '../config.ts';
-import type { Cancel, PeerFrame, Random, TransportEvents } from '../env.ts';
+import type { Cancel, MemberAddress, PeerFrame, Random, TransportEvents } from '../env.ts';
 import type { NodeId } from '../raft/types.ts';
 import type { PeerNames } from './peer-names.ts';
 import { Greeting, type GreetingOwner, type House } from './transport-greeting.ts';
@@ -56,9 +56,10 @@ export class Peer {
     return this.#link !== null;
   }
 
-  /** Whether the connection that stands is to another data directory than this. */
-  isOnOtherDisk(disk: string): boolean {
-    return this.#link !== null && this.#disk !== disk;
+  /** Whether the connection that stands was not made by `member`, or might not have been. */
+  mustIntroduceItself({ name, disk }: MemberAddress): boolean {
+    if (this.#link === null) return name !== this.name;
+    return name !== this.name || (disk === null ? this.#address === null : this.#disk !== disk);
   }
 
   /** Where it is to be found from now on. */

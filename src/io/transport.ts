@@ -129,12 +129,15 @@ class Sockets implements TcpTransport, GreetingOwner {
     if (this.#events !== null) this.#meetMembers();
   }
 
-  /** Dials who is new, and lets go whoever is no member, or has been met on another disk than the member's. */
+  /**
+   * Dials new members, and disconnects peers that are not members or were met on another disk than the member's. An unknown peer that has
+   * the number of a new member whose disk is not known must introduce itself again: then its name and disk are checked.
+   */
   #meetMembers(): void {
     const { members, greatest } = this.#house;
     for (const [node, peer] of [...this.#peers]) {
       const member = members.find((known) => known.node === node);
-      const isForeign = member === undefined ? node <= greatest : member.disk !== null && peer.isOnOtherDisk(member.disk);
+      const isForeign = member === undefined ? node <= greatest : peer.mustIntroduceItself(member);
       if (!isForeign) continue;
       this.#peers.delete(node);
       this.#part(peer);

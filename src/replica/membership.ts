@@ -31,6 +31,8 @@ export class Membership {
   /** The members have changed since the transport was told. */
   #isNews = true;
   #isRemoved = false;
+  /** The members that the transport was told last. */
+  #checked: ReadonlySet<NodeId> = new Set();
 
   constructor(
     env: Env,
@@ -138,12 +140,18 @@ export class Membership {
     this.#requests.failAll(failure);
   }
 
+  /** Whether the transport has checked the link to this peer as that of a member: links of unknown peers may have its number until then. */
+  isChecked(node: NodeId): boolean {
+    return this.#checked.has(node);
+  }
+
   #tellTransport(): void {
     this.#isNews = false;
     const { roster } = this.#loop.applier;
     const { peerAddresses } = this.#config;
     const known = [...roster.members, ...roster.leaving];
     const members = known.map(({ node, name, peer, disk }) => ({ node, name, disk, peer: peerAddresses?.get(node) ?? peer }));
+    this.#checked = new Set(members.map(({ node }) => node));
     this.#env.transport.setMembers(members, roster.greatest);
   }
 

@@ -41,7 +41,11 @@ export class PeerInputs {
   ) {
     this.#env = env;
     this.health = new PeerHealth(env.clock, env.transport, localHealth, () => loop.raft.leader);
-    this.#unknown = new UnknownPeers(env.clock, unknownPeersHost(loop, view, this.health), 2 * leadership.electionTimeoutMs);
+    this.#unknown = new UnknownPeers(
+      env.clock,
+      unknownPeersHost(loop, view, this.health, parts.membership),
+      2 * leadership.electionTimeoutMs,
+    );
     parts.proposals.room.watchPeers(this.health);
     this.#loop = loop;
     this.#view = view;
@@ -149,7 +153,7 @@ export class PeerInputs {
   }
 }
 
-function unknownPeersHost(loop: Loop, view: ClusterView, health: PeerHealth): UnknownPeersHost {
+function unknownPeersHost(loop: Loop, view: ClusterView, health: PeerHealth, membership: Membership): UnknownPeersHost {
   return {
     get term() {
       return loop.raft.term;
@@ -161,7 +165,7 @@ function unknownPeersHost(loop: Loop, view: ClusterView, health: PeerHealth): Un
       const { voters, votersOutgoing } = loop.raft.conf;
       return voters.length === 1 && votersOutgoing.length === 0 && voters[0] === loop.raft.status().id;
     },
-    isKnown: (node) => isKnown(loop, node),
+    isKnown: (node) => membership.isChecked(node) && isKnown(loop, node),
     linkedMembers: () => {
       const { voters, votersOutgoing, learners, learnersNext } = loop.raft.conf;
       return [...new Set([...voters, ...votersOutgoing, ...learners, ...learnersNext])].filter((node) => view.isReachable(node));

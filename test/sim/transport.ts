@@ -58,12 +58,14 @@ export class SimTransport implements Transport, Endpoint {
   }
 
   setMembers(members: readonly MemberAddress[], greatest: NodeId): void {
+    const before = this.#members;
     this.#members = members;
     this.#greatest = greatest;
     if (this.#events === null || this.#closed) return;
     for (const peer of [...this.#standing.keys()]) {
       const member = members.find((known) => known.node === peer);
-      if (member === undefined ? peer > greatest : member.disk === null || this.#network.diskOf(peer) === member.disk) continue;
+      const wasMember = before.some((known) => known.node === peer);
+      if (member === undefined ? peer > greatest : member.disk === null ? wasMember : this.#network.diskOf(peer) === member.disk) continue;
       // What was sent already still arrives there; it is told at its next attempt why this was the last.
       this.#standing.delete(peer);
       this.#network.reset(this.info.node, peer);
