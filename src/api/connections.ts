@@ -246,7 +246,7 @@ export class Connections {
       first.underWay.reservedBytes = 0;
       first.underWay.makingBytes = 0;
       this.#start(connection, first.underWay, () =>
-        first.go(new ApiError('overloaded', 'answers that nobody reads fill the room for answers')),
+        first.go(new ApiError('overloaded', 'unread answers use all memory for answers on this node. Retry later, or ask another node')),
       );
     }
   }
